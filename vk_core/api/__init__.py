@@ -1,0 +1,1 @@
+"""Kubernetes object types and the pure rules about them: no input, no output, no clock."""
