@@ -1,7 +1,7 @@
 """What a pod needs of a node, and whether a node offers it: the arithmetic shared by scheduler and kubelet admission.
 
-Pure functions on typed objects. Amounts are integers as the scheduler counts them: CPU in thousandths, everything else in
-whole units, requests rounded up. Which reason to report and what to do about it is the caller's business.
+Pure functions on typed objects. Amounts are integers as the scheduler counts them: CPU in thousandths, everything else
+in whole units, requests rounded up. Which reason to report and what to do about it is the caller's business.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ def amounts(quantities: Mapping[str, str]) -> Amounts:
 def pod_requests(pod: Pod) -> Amounts:
     """Returns what a pod asks of its node, itself not counted as one of the node's `pods`.
 
-    Init containers run one after the other, so only the largest counts, on top of the sidecars (`restartPolicy: Always`,
-    KEP-753) started before it; sidecars keep running beside the containers. Requests of the pod as a whole (KEP-2837)
-    replace the sums. Overhead comes on top.
+    Init containers run one after the other, so only the largest counts, on top of the sidecars started before it
+    (`restartPolicy: Always`, KEP-753); sidecars keep running beside the containers. Requests of the pod as a whole
+    (KEP-2837) replace the sums. Overhead comes on top.
 
     Raises:
         ValueError: a request is not a quantity.
@@ -130,15 +130,15 @@ def selects_node(pod: Pod, node: Node) -> bool:
     labels = node.metadata.labels
     if any(labels.get(key) != value for key, value in pod.spec.node_selector.items()):
         return False
-    affinity = pod.spec.affinity and pod.spec.affinity.node_affinity
-    required = affinity and affinity.required_during_scheduling_ignored_during_execution
+    affinity = pod.spec.affinity.node_affinity if pod.spec.affinity is not None else None
+    required = affinity.required_during_scheduling_ignored_during_execution if affinity is not None else None
     if required is None:
         return True
     return node_selector(required.node_selector_terms).matches(labels=labels, name=node.metadata.name)
 
 
 def qos_class(pod: Pod) -> QOSClass:
-    """Returns the quality of service class: `Guaranteed` when every container's CPU and memory are limited to its requests.
+    """Returns the quality of service class: `Guaranteed` when every container's limits equal its requests.
 
     Raises:
         ValueError: a request or limit is not a quantity.
