@@ -1,0 +1,1 @@
+"""The Kubernetes API client: one connection pool, requests by verb, watches that never lose a change."""

@@ -1,0 +1,1 @@
+"""Finding providers and hooks in installed packages, and reading their settings."""

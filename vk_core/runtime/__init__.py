@@ -1,0 +1,1 @@
+"""Wires one virtual node together: settings, provider, controllers."""

@@ -1,0 +1,54 @@
+"""Everything that `virtual-kubelet run` can be told, in one typed place; the command line fills it in."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from vk_core.api.node import Taint
+
+DEFAULT_KUBELET_VERSION = "v1.36.3"
+"""What the node reports; within the version skew that a 1.36 control plane and its neighbours accept."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NodeOptions:
+    """One virtual node.
+
+    Attributes:
+        provider: name of the provider, for the taint, labels and messages.
+        kubeconfig: file to use; None looks at `$KUBECONFIG`, `~/.kube/config`, then in-cluster credentials.
+        namespace: the only namespace whose pods are taken; empty takes all.
+        operating_system: `linux` or `windows`.
+        taint: keeps pods away that do not ask for this node; None leaves it out.
+        internal_ip: the node's address; empty finds the one that the machine would use.
+        port: TCP port of the kubelet API that the node reports.
+        pod_sync_workers: how many pods the provider is asked to change at once.
+        full_resync_period: how often provider and cluster are compared as a whole.
+        startup_timeout: how long the node may take to become Ready; None waits for ever.
+        status_update_interval: how often an unchanged node status is written.
+        lease_duration: after this the cluster takes an unrenewed node for dead.
+        delete_node_on_exit: whether the node object is removed at a clean stop.
+        labels: added to the node.
+        max_pods: overrides the provider's number of pods.
+    """
+
+    provider: str
+    kubeconfig: Path | None = None
+    namespace: str = ""
+    node_name: str = "virtual-kubelet"
+    operating_system: str = "linux"
+    taint: Taint | None = None
+    cluster_domain: str = "cluster.local"
+    internal_ip: str = ""
+    port: int = 10250
+    pod_sync_workers: int = 32
+    full_resync_period: dt.timedelta = dt.timedelta(minutes=1)
+    startup_timeout: dt.timedelta | None = None
+    status_update_interval: dt.timedelta = dt.timedelta(minutes=5)
+    lease_duration: dt.timedelta = dt.timedelta(seconds=40)
+    delete_node_on_exit: bool = False
+    kubelet_version: str = DEFAULT_KUBELET_VERSION
+    labels: dict[str, str] = field(default_factory=dict)
+    max_pods: int | None = None

@@ -1,0 +1,1 @@
+"""For the authors of providers: the contract that every provider must keep."""
