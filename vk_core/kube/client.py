@@ -1,0 +1,137 @@
+"""The Kubernetes API by verb, typed; waits where the server asks to wait, and raises for everything else."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from typing import Any, TypeVar
+
+import msgspec
+
+from vk_core.api.meta import ListMeta, ObjectList, PartialObjectMetadata
+from vk_core.kube.errors import TooManyRequests, error_from
+from vk_core.kube.request import (
+    METADATA_ONLY,
+    PATCH_TYPES,
+    PatchType,
+    Request,
+    build,
+    delete_options,
+    list_query,
+)
+from vk_core.kube.resources import Resource
+from vk_core.kube.transport import Response, Transport
+
+Object = TypeVar("Object")
+
+PAGE = 500
+"""Objects per page of a list, as kubectl and the controllers of Kubernetes ask for."""
+
+MOST_WAITS = 8
+"""How often a request is put off at the server's wish before it fails."""
+
+log = logging.getLogger("virtual_kubelet.kube")
+_decode_metadata = msgspec.json.Decoder(PartialObjectMetadata).decode
+
+
+class KubeClient:
+    """Requests to one API server; every method raises `ApiError` when it refuses."""
+
+    def __init__(self, transport: Transport) -> None:
+        self.transport = transport
+        self._decoders: dict[Any, Any] = {}
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.transport.close()
+
+    async def get(self, resource: Resource[Object], name: str, *, namespace: str = "") -> Object:
+        """Read one object."""
+        response = await self._send(build("get", resource, namespace=namespace, name=name))
+        return self._decode(resource.type, response)
+
+    async def pages(
+        self, resource: Resource[Object], *, namespace: str = "", field_selector: str = "", label_selector: str = ""
+    ) -> AsyncIterator[tuple[ListMeta, tuple[Object, ...]]]:
+        """List objects page by page; the last page's version is the one to watch from."""
+        more = ""
+        while True:
+            query = list_query(field_selector=field_selector, label_selector=label_selector, limit=PAGE, more=more)
+            response = await self._send(build("list", resource, namespace=namespace, query=query))
+            page: ObjectList[Object] = self._decode(ObjectList[resource.type], response)  # type: ignore[name-defined]
+            yield page.metadata, page.items
+            more = page.metadata.continue_
+            if not more:
+                return
+
+    async def create(self, resource: Resource[Object], body: Any, *, namespace: str = "") -> Object:
+        """Create an object; `body` needs no apiVersion and kind, they come from the resource."""
+        content = {"apiVersion": resource.api_version, "kind": resource.kind, **msgspec.to_builtins(body)}
+        response = await self._send(build("create", resource, namespace=namespace, body=content))
+        return self._decode(resource.type, response)
+
+    async def patch(
+        self,
+        resource: Resource[Any],
+        name: str,
+        body: Any,
+        *,
+        namespace: str = "",
+        subresource: str = "",
+        patch_type: PatchType = "strategic",
+    ) -> PartialObjectMetadata:
+        """Change parts of an object and return its new metadata.
+
+        `metadata.uid` or `metadata.resourceVersion` in the body make the server refuse (409) another object of the
+        same name, or another version.
+        """
+        request = build(
+            "patch",
+            resource,
+            namespace=namespace,
+            name=name,
+            subresource=subresource,
+            body=body,
+            content_type=PATCH_TYPES[patch_type],
+            accept=METADATA_ONLY,
+        )
+        return _decode_metadata((await self._send(request)).body)
+
+    async def delete(
+        self,
+        resource: Resource[Any],
+        name: str,
+        *,
+        namespace: str = "",
+        uid: str = "",
+        grace_period_seconds: int | None = None,
+    ) -> None:
+        """Delete an object; with a UID only the very object that was meant."""
+        options = delete_options(grace_period_seconds=grace_period_seconds, uid=uid)
+        await self._send(build("delete", resource, namespace=namespace, name=name, body=options, accept=METADATA_ONLY))
+
+    async def _send(self, request: Request) -> Response:
+        for waits in range(MOST_WAITS + 1):
+            response = await self.transport.send(request)
+            if response.status < 300:  # noqa: PLR2004 - 2xx
+                return response
+            error = error_from(
+                response.status,
+                response.body,
+                what=request.what,
+                grant=request.grant,
+                retry_after_seconds=response.retry_after_seconds,
+            )
+            if not isinstance(error, TooManyRequests) or waits == MOST_WAITS:
+                raise error
+            delay = error.retry_after_seconds or 1.0
+            log.debug("%s: the API server asks to wait %.0f s", request.what, delay)
+            await asyncio.sleep(delay)
+        raise AssertionError("unreachable")
+
+    def _decode(self, kind: Any, response: Response) -> Any:
+        decoder = self._decoders.get(kind)
+        if decoder is None:
+            decoder = self._decoders[kind] = msgspec.json.Decoder(kind)
+        return decoder.decode(response.body)

@@ -1,0 +1,199 @@
+"""Kubernetes events: what happened to an object, told to the cluster without ever holding up anything else.
+
+Repeats of the same event are counted in one object, as client-go's recorder does; each object may have 25 events at
+once and one more every five minutes; all together stay below kubelet's own rate (`eventRecordQPS` 50, burst 100), and
+wait while more important writes are pending.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import NamedTuple
+
+from vk_core.aio.ratelimit import TokenBucket
+from vk_core.api.core import Event, EventSource
+from vk_core.api.meta import ObjectMeta, ObjectReference, Time, utc_now
+from vk_core.kube.client import KubeClient
+from vk_core.kube.errors import ApiError, ApiUnavailable, ObjectNotFound
+from vk_core.kube.resources import EVENTS
+
+EVENTS_PER_SECOND = 50.0
+EVENTS_BURST = 100
+OBJECT_BURST = 25
+OBJECT_PER_SECOND = 1 / 300
+REMEMBERED = 4096
+"""How many recent events and objects are remembered for counting repeats and limiting rates."""
+PENDING = 50_000
+"""More events than this waiting to be sent are dropped, the oldest first, and said so."""
+YIELD_SECONDS = 0.25
+MOST_YIELDS = 20
+MESSAGE_LIMIT = 1024
+
+log = logging.getLogger("virtual_kubelet.events")
+
+
+class Key(NamedTuple):
+    """What makes two events the same."""
+
+    uid: str
+    reason: str
+    message: str
+
+
+class Recorded(NamedTuple):
+    """An event that the server has: its name and how often it happened."""
+
+    name: str
+    count: int
+
+
+class EventRecorder:
+    """Takes events at once and sends them in the background.
+
+    Args:
+        client: where to send.
+        component: who reports, such as `virtual-kubelet/pod-controller`.
+        host: the node's name.
+        busy: whether more important writes are waiting; then events hold back for up to five seconds each.
+    """
+
+    def __init__(
+        self, client: KubeClient, *, component: str, host: str, busy: Callable[[], bool] = lambda: False
+    ) -> None:
+        self._client = client
+        self._component = component
+        self._host = host
+        self._busy = busy
+        self._pending: OrderedDict[Key, tuple[Event, int]] = OrderedDict()
+        self._sent: OrderedDict[Key, Recorded] = OrderedDict()
+        self._budgets: OrderedDict[str, TokenBucket] = OrderedDict()
+        self._rate = TokenBucket(EVENTS_PER_SECOND, EVENTS_BURST)
+        self._wake = asyncio.Event()
+        self._dropped = 0
+
+    def record(self, about: ObjectReference, reason: str, message: str, *, warning: bool = False) -> None:
+        """Have an event sent about an object; returns at once and never raises."""
+        key = Key(about.uid, reason, message)
+        pending = self._pending.get(key)
+        if pending is not None:
+            self._pending[key] = (pending[0], pending[1] + 1)
+            return
+        if key not in self._sent and not self._budget(about.uid).take():
+            log.debug("too many events about %s/%s, left out: %s", about.namespace, about.name, reason)
+            return
+        if len(self._pending) >= PENDING:
+            self._pending.popitem(last=False)
+            self._dropped += 1
+            if self._dropped == 1:
+                log.warning("more than %d events wait to be sent; the oldest are dropped", PENDING)
+        self._pending[key] = (self._event(about, reason, message, warning=warning), 1)
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Send events until cancelled."""
+        while True:
+            await self._wake.wait()
+            while self._pending:
+                await self._yield()
+                await self._rate.wait()
+                if not self._pending:
+                    break
+                key, (event, count) = self._pending.popitem(last=False)
+                await self._send(key, event, count)
+            self._wake.clear()
+
+    async def flush(self) -> None:
+        """Send what is waiting, regardless of rates; bounded by whoever awaits it."""
+        while self._pending:
+            key, (event, count) = self._pending.popitem(last=False)
+            await self._send(key, event, count)
+
+    async def _yield(self) -> None:
+        for _ in range(MOST_YIELDS):
+            if not self._busy():
+                return
+            await asyncio.sleep(YIELD_SECONDS)
+
+    async def _send(self, key: Key, event: Event, count: int) -> None:
+        known = self._sent.get(key)
+        try:
+            if known is None:
+                await self._create(key, event, count)
+            else:
+                await self._repeat(key, known, event, count)
+        except ApiUnavailable:
+            self._pending.setdefault(key, (event, count))
+            self._pending.move_to_end(key, last=False)
+            await asyncio.sleep(1.0)
+        except ApiError as error:
+            # Usually the namespace is on its way out; an event is never worth more than this line.
+            log.debug("event %s about %s left out: %s", event.reason, event.involved_object.name, error)
+
+    async def _create(self, key: Key, event: Event, count: int) -> None:
+        body = {
+            "metadata": {"name": event.metadata.name, "namespace": event.metadata.namespace},
+            "count": count,
+            **_content(event),
+        }
+        await self._client.create(EVENTS, body, namespace=event.metadata.namespace)
+        self._remember(key, Recorded(event.metadata.name, count))
+
+    async def _repeat(self, key: Key, known: Recorded, event: Event, count: int) -> None:
+        total = known.count + count
+        patch = {"count": total, "lastTimestamp": utc_now()}
+        try:
+            await self._client.patch(EVENTS, known.name, patch, namespace=event.metadata.namespace)
+            self._remember(key, Recorded(known.name, total))
+        except ObjectNotFound:  # it has outlived its hour
+            await self._create(key, event, count)
+
+    def _remember(self, key: Key, recorded: Recorded) -> None:
+        self._sent[key] = recorded
+        self._sent.move_to_end(key)
+        if len(self._sent) > REMEMBERED:
+            self._sent.popitem(last=False)
+
+    def _budget(self, uid: str) -> TokenBucket:
+        budget = self._budgets.get(uid)
+        if budget is None:
+            budget = self._budgets[uid] = TokenBucket(OBJECT_PER_SECOND, OBJECT_BURST)
+            if len(self._budgets) > REMEMBERED:
+                self._budgets.popitem(last=False)
+        else:
+            self._budgets.move_to_end(uid)
+        return budget
+
+    def _event(self, about: ObjectReference, reason: str, message: str, *, warning: bool) -> Event:
+        now: Time = utc_now()
+        # Events about nodes live in the default namespace, as those of kubelet.
+        namespace = about.namespace or "default"
+        return Event(
+            metadata=ObjectMeta(name=f"{about.name}.{secrets.token_hex(8)}", namespace=namespace),
+            involved_object=about,
+            reason=reason,
+            message=message[:MESSAGE_LIMIT],
+            source=EventSource(component=self._component, host=self._host),
+            first_timestamp=now,
+            last_timestamp=now,
+            type="Warning" if warning else "Normal",
+            reporting_component=self._component,
+            reporting_instance=self._host,
+        )
+
+
+def _content(event: Event) -> dict[str, object]:
+    return {
+        "involvedObject": event.involved_object,
+        "reason": event.reason,
+        "message": event.message,
+        "source": event.source,
+        "firstTimestamp": event.first_timestamp,
+        "lastTimestamp": event.last_timestamp,
+        "type": event.type,
+        "reportingComponent": event.reporting_component,
+        "reportingInstance": event.reporting_instance,
+    }

@@ -1,0 +1,55 @@
+"""Where each kind of object lives in the API."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from vk_core.api.coordination import Lease
+from vk_core.api.core import Event, Namespace
+from vk_core.api.node import Node
+from vk_core.api.pod import Pod
+
+Object = TypeVar("Object")
+
+
+@dataclass(frozen=True, slots=True)
+class Resource(Generic[Object]):
+    """A resource of the API: its address and the type its objects are decoded to.
+
+    Attributes:
+        group: API group, empty for core.
+        plural: name in the URL.
+        kind: name in the object.
+        type: struct of `vk_core.api`.
+        namespaced: whether objects live in namespaces.
+        version: API version.
+    """
+
+    group: str
+    plural: str
+    kind: str
+    type: type[Object]
+    namespaced: bool = True
+    version: str = "v1"
+
+    @property
+    def api_version(self) -> str:
+        """`apiVersion` of the objects."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
+        """The URL path of an object, or of the collection when there is no name."""
+        root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
+        scope = f"/namespaces/{namespace}" if namespace and self.namespaced else ""
+        path = f"{root}{scope}/{self.plural}"
+        if name:
+            path = f"{path}/{name}"
+        return f"{path}/{subresource}" if subresource else path
+
+
+NODES = Resource("", "nodes", "Node", Node, namespaced=False)
+PODS = Resource("", "pods", "Pod", Pod)
+EVENTS = Resource("", "events", "Event", Event)
+NAMESPACES = Resource("", "namespaces", "Namespace", Namespace, namespaced=False)
+LEASES = Resource("coordination.k8s.io", "leases", "Lease", Lease)

@@ -1,0 +1,154 @@
+"""Bytes to and from the API server over HTTP/1.1 and TLS, behind a small interface that another client can take over."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import NamedTuple, Protocol
+
+import aiohttp
+import yarl
+
+from vk_core.kube.credentials import Credentials, CredentialSource
+from vk_core.kube.errors import unreachable
+from vk_core.kube.request import Request
+
+CONNECTIONS = 64
+REQUEST_TIMEOUT_SECONDS = 30.0
+CONNECT_TIMEOUT_SECONDS = 10.0
+UNAUTHORIZED = 401
+
+
+class Response(NamedTuple):
+    """An answer as it came."""
+
+    status: int
+    body: bytes
+    retry_after_seconds: float | None
+
+
+class Stream(NamedTuple):
+    """An answer whose body comes in pieces; `body` holds it whole when the status is not a success."""
+
+    status: int
+    body: bytes
+    chunks: AsyncIterator[bytes]
+    retry_after_seconds: float | None
+
+
+class Transport(Protocol):
+    """What the client needs of HTTP; raises ApiUnavailable when there is no answer."""
+
+    async def send(self, request: Request) -> Response:
+        """Send a request and read the whole answer."""
+        ...
+
+    def stream(self, request: Request, *, silence_seconds: float) -> contextlib.AbstractAsyncContextManager[Stream]:
+        """Send a request and read its answer piece by piece; a silence that is too long is an error."""
+        ...
+
+    async def close(self) -> None:
+        """Close all connections."""
+        ...
+
+
+class AiohttpTransport:
+    """The transport over aiohttp; renews its credentials when the server no longer takes them."""
+
+    def __init__(self, source: CredentialSource, credentials: Credentials, user_agent: str) -> None:
+        self._source = source
+        self._credentials = credentials
+        self._user_agent = user_agent
+        self._session = self._open(credentials)
+        self._renewal = asyncio.Lock()
+
+    @property
+    def server(self) -> str:
+        """URL of the API server."""
+        return self._credentials.server
+
+    async def send(self, request: Request) -> Response:
+        """Send a request and read the whole answer."""
+        used = self._credentials
+        response = await self._send_once(request)
+        if response.status == UNAUTHORIZED and await self._renew(used):
+            response = await self._send_once(request)
+        return response
+
+    async def _send_once(self, request: Request) -> Response:
+        try:
+            async with self._session.request(
+                request.method, self._url(request), data=request.body, headers=self._headers(request)
+            ) as response:
+                return Response(response.status, await response.read(), _retry_after(response))
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise unreachable(self.server, error) from error
+
+    @contextlib.asynccontextmanager
+    async def stream(self, request: Request, *, silence_seconds: float) -> AsyncIterator[Stream]:
+        """Send a request and read its answer piece by piece."""
+        used = self._credentials
+        timeout = aiohttp.ClientTimeout(total=None, connect=CONNECT_TIMEOUT_SECONDS, sock_read=silence_seconds)
+        try:
+            async with self._session.get(
+                self._url(request), headers=self._headers(request), timeout=timeout
+            ) as response:
+                success = response.status < 300  # noqa: PLR2004 - 2xx
+                body = b"" if success else await response.read()
+                if response.status == UNAUTHORIZED:
+                    await self._renew(used)
+                yield Stream(response.status, body, response.content.iter_any(), _retry_after(response))
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise unreachable(self.server, error) from error
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._session.close()
+
+    def _url(self, request: Request) -> yarl.URL:
+        return yarl.URL(self._credentials.server + request.target, encoded=True)
+
+    def _headers(self, request: Request) -> dict[str, str]:
+        headers = {"Accept": request.accept, "Content-Type": request.content_type}
+        if self._credentials.authorization:
+            headers["Authorization"] = self._credentials.authorization
+        return headers
+
+    def _open(self, credentials: Credentials) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=CONNECTIONS, ssl=credentials.tls),
+            # Compressed answers cost more CPU on both sides than they save on a cluster's network.
+            headers={"User-Agent": self._user_agent, "Accept-Encoding": "identity"},
+            timeout=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_SECONDS, connect=CONNECT_TIMEOUT_SECONDS),
+            auto_decompress=False,
+            proxy=credentials.proxy,
+            read_bufsize=1 << 18,
+        )
+
+    async def _renew(self, used: Credentials) -> bool:
+        """Load the credentials again, once for all requests that failed with the same ones."""
+        async with self._renewal:
+            if self._credentials is not used:
+                return True
+            fresh = await self._source.load()
+            if fresh.same_as(used):
+                return False
+            old, self._session, self._credentials = self._session, self._open(fresh), fresh
+            asyncio.get_running_loop().call_later(REQUEST_TIMEOUT_SECONDS, _close_later, old)
+            return True
+
+
+def _close_later(session: aiohttp.ClientSession) -> None:
+    task = asyncio.get_running_loop().create_task(session.close(), name="close-old-connections")
+    _closing.add(task)
+    task.add_done_callback(_closing.discard)
+
+
+_closing: set[asyncio.Task[None]] = set()
+"""Keeps the tasks alive: the event loop holds them only weakly."""
+
+
+def _retry_after(response: aiohttp.ClientResponse) -> float | None:
+    value = response.headers.get("Retry-After", "")
+    return float(value) if value.isdigit() else None

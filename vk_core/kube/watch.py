@@ -1,0 +1,128 @@
+"""One watch connection: from bytes to typed changes. Reconnecting is the informer's business."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import AsyncIterator
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from vk_core.api.meta import PartialObjectMetadata, Status
+from vk_core.api.struct import Struct
+from vk_core.kube.errors import error_from
+from vk_core.kube.request import build, watch_query
+from vk_core.kube.resources import Resource
+from vk_core.kube.transport import Transport
+
+Object = TypeVar("Object")
+
+SILENCE_SECONDS = 150.0
+"""Bookmarks come about once a minute; a watch silent for longer than this has lost its connection."""
+
+log = logging.getLogger("virtual_kubelet.kube")
+
+
+class WatchEvent(Struct, Generic[Object]):
+    """A change: ADDED, MODIFIED or DELETED with the object."""
+
+    type: str
+    object: Object
+
+
+class _Envelope(Struct):
+    type: str
+    object: PartialObjectMetadata
+
+
+class _Failure(Struct):
+    object: Status
+
+
+class Bookmark(Struct):
+    """Everything up to this version has been seen."""
+
+    resource_version: str
+
+
+class Watch(Generic[Object]):
+    """Decodes the changes of one resource."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        resource: Resource[Object],
+        *,
+        namespace: str = "",
+        field_selector: str = "",
+        label_selector: str = "",
+    ) -> None:
+        self._transport = transport
+        self._resource = resource
+        self._namespace = namespace
+        self._selectors = {"field_selector": field_selector, "label_selector": label_selector}
+        self._decode = msgspec.json.Decoder(WatchEvent[resource.type]).decode  # type: ignore[name-defined]
+
+    async def changes(self, resource_version: str) -> AsyncIterator[WatchEvent[Object] | Bookmark]:
+        """Changes behind a version until the server ends the watch, which it does every few minutes.
+
+        Raises:
+            ResourceExpired: the version is too old; list again.
+            ApiError: the server refused or the connection broke.
+        """
+        timeout_seconds = random.randint(300, 600)  # spread, so that watches do not all end together
+        query = watch_query(resource_version=resource_version, timeout_seconds=timeout_seconds, **self._selectors)
+        request = build("watch", self._resource, namespace=self._namespace, query=query)
+        async with self._transport.stream(request, silence_seconds=SILENCE_SECONDS) as stream:
+            if stream.status >= 300:  # noqa: PLR2004 - not 2xx
+                raise error_from(
+                    stream.status,
+                    stream.body,
+                    what=request.what,
+                    grant=request.grant,
+                    retry_after_seconds=stream.retry_after_seconds,
+                )
+            async for line in lines(stream.chunks):
+                event = self.decode(line, what=request.what, grant=request.grant)
+                if event is not None:
+                    yield event
+
+    def decode(self, line: bytes, *, what: str = "watch", grant: str = "") -> WatchEvent[Object] | Bookmark | None:
+        """One line of a watch; None for an object that does not fit its type, which is logged.
+
+        Raises:
+            ApiError: the line is an ERROR.
+        """
+        if line.startswith(b'{"type":"ERROR"'):
+            status = msgspec.json.decode(line, type=_Failure).object
+            raise error_from(status.code or 500, msgspec.json.encode(status), what=what, grant=grant)
+        if line.startswith(b'{"type":"BOOKMARK"'):
+            return Bookmark(resource_version=_metadata(line).resource_version)
+        try:
+            event: WatchEvent[Object] = self._decode(line)
+        except msgspec.ValidationError as error:
+            name = _metadata(line).name
+            log.error("%s: cannot understand %s %s, it is left out: %s", what, self._resource.kind, name, error)
+            return None
+        return event
+
+
+def _metadata(line: bytes) -> Any:
+    return msgspec.json.decode(line, type=_Envelope).object.metadata
+
+
+async def lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Complete lines out of pieces of any size; a line may be as long as an object may be."""
+    rest: list[bytes] = []
+    async for chunk in chunks:
+        if b"\n" not in chunk:
+            rest.append(chunk)
+            continue
+        first, *others = chunk.split(b"\n")
+        rest.append(first)
+        yield b"".join(rest)
+        for line in others[:-1]:
+            yield line
+        rest = [others[-1]]
+    # What is left has no end: the connection broke inside a line, which the next watch sends again.
