@@ -26,8 +26,11 @@ class TokenBucket:
 
     async def wait(self) -> None:
         """Take a token, waiting for it if need be."""
-        while not self.take():
-            await asyncio.sleep((1.0 - self._tokens) / self._per_second)
+        # Taking at once, into debt if need be, keeps those who wait in the order they came.
+        self._refill()
+        self._tokens -= 1.0
+        if self._tokens < 0.0:
+            await asyncio.sleep(-self._tokens / self._per_second)
 
     def _refill(self) -> None:
         now = asyncio.get_running_loop().time()

@@ -24,6 +24,7 @@ from vk_core.kube.resources import Resource
 from vk_core.kube.transport import Response, Transport
 
 Object = TypeVar("Object")
+Decoded = TypeVar("Decoded")
 
 PAGE = 500
 """Objects per page of a list, as kubectl and the controllers of Kubernetes ask for."""
@@ -49,7 +50,7 @@ class KubeClient:
     async def get(self, resource: Resource[Object], name: str, *, namespace: str = "") -> Object:
         """Read one object."""
         response = await self._send(build("get", resource, namespace=namespace, name=name))
-        return self._decode(resource.type, response)
+        return self._decoder(resource.type).decode(response.body)
 
     async def pages(
         self, resource: Resource[Object], *, namespace: str = "", field_selector: str = "", label_selector: str = ""
@@ -59,7 +60,10 @@ class KubeClient:
         while True:
             query = list_query(field_selector=field_selector, label_selector=label_selector, limit=PAGE, more=more)
             response = await self._send(build("list", resource, namespace=namespace, query=query))
-            page: ObjectList[Object] = self._decode(ObjectList[resource.type], response)  # type: ignore[name-defined]
+            decoder: msgspec.json.Decoder[ObjectList[Object]] = self._decoder(
+                ObjectList[resource.type]  # type: ignore[name-defined]
+            )
+            page = decoder.decode(response.body)
             yield page.metadata, page.items
             more = page.metadata.continue_
             if not more:
@@ -69,7 +73,7 @@ class KubeClient:
         """Create an object; `body` needs no apiVersion and kind, they come from the resource."""
         content = {"apiVersion": resource.api_version, "kind": resource.kind, **msgspec.to_builtins(body)}
         response = await self._send(build("create", resource, namespace=namespace, body=content))
-        return self._decode(resource.type, response)
+        return self._decoder(resource.type).decode(response.body)
 
     async def patch(
         self,
@@ -130,8 +134,8 @@ class KubeClient:
             await asyncio.sleep(delay)
         raise AssertionError("unreachable")
 
-    def _decode(self, kind: Any, response: Response) -> Any:
+    def _decoder(self, kind: type[Decoded]) -> msgspec.json.Decoder[Decoded]:
         decoder = self._decoders.get(kind)
         if decoder is None:
             decoder = self._decoders[kind] = msgspec.json.Decoder(kind)
-        return decoder.decode(response.body)
+        return decoder

@@ -48,7 +48,7 @@ class Recorded(NamedTuple):
     """An event that the server has: its name and how often it happened."""
 
     name: str
-    count: int
+    total: int
 
 
 class EventRecorder:
@@ -143,7 +143,7 @@ class EventRecorder:
         self._remember(key, Recorded(event.metadata.name, count))
 
     async def _repeat(self, key: Key, known: Recorded, event: Event, count: int) -> None:
-        total = known.count + count
+        total = known.total + count
         patch = {"count": total, "lastTimestamp": utc_now()}
         try:
             await self._client.patch(EVENTS, known.name, patch, namespace=event.metadata.namespace)

@@ -1,4 +1,4 @@
-"""Bytes to and from the API server over HTTP/1.1 and TLS, behind a small interface that another client can take over."""
+"""Bytes to and from the API server over HTTP/1.1 and TLS, behind a small interface that another client can fill."""
 
 from __future__ import annotations
 

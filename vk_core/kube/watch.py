@@ -103,7 +103,7 @@ class Watch(Generic[Object]):
             event: WatchEvent[Object] = self._decode(line)
         except msgspec.ValidationError as error:
             name = _metadata(line).name
-            log.error("%s: cannot understand %s %s, it is left out: %s", what, self._resource.kind, name, error)
+            log.warning("%s: cannot understand %s %s, it is left out: %s", what, self._resource.kind, name, error)
             return None
         return event
 
