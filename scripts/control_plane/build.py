@@ -98,12 +98,20 @@ def _run_with_progress(command: list[str], environment: dict[str, str]) -> None:
     fetched = compiled = 0
     started = spoken = time.monotonic()
     with subprocess.Popen(
-        command, cwd=SOURCES, env=environment, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        command,
+        cwd=SOURCES,
+        env=environment,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     ) as process:
         assert process.stdout is not None
         for line in process.stdout:
             last_lines.append(line)
-            fetched, compiled = (fetched + 1, compiled) if line.startswith("go: downloading") else (fetched, compiled + 1)
+            fetched, compiled = (
+                (fetched + 1, compiled) if line.startswith("go: downloading") else (fetched, compiled + 1)
+            )
             if time.monotonic() - spoken > PROGRESS_SECONDS:
                 spoken = time.monotonic()
                 say(f"  {spoken - started:3.0f} s: {fetched} modules fetched, {compiled} packages compiled")

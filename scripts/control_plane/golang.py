@@ -38,9 +38,11 @@ def go_toolchain() -> Path:
 
 
 def go_environment(go: Path) -> dict[str, str]:
-    """The environment for that toolchain: modules and build results go into the cache, settings of the user stay out."""
+    """The environment for that toolchain: results go into the cache, settings of the user stay out."""
     cache = cache_folder()
-    kept = {name: value for name, value in os.environ.items() if name not in {"GOFLAGS", "GOBIN", "GOENV", "GOOS", "GOARCH"}}
+    kept = {
+        name: value for name, value in os.environ.items() if name not in {"GOFLAGS", "GOBIN", "GOENV", "GOOS", "GOARCH"}
+    }
     return kept | {
         "GOROOT": str(go.parent.parent),
         "GOTOOLCHAIN": "local",

@@ -42,7 +42,11 @@ class Authority:
         _write_key(folder / "ca.key", self._key)
 
     def issue(self, file_name: str, user: str, groups: tuple[str, ...] = (), hosts: tuple[str, ...] = ()) -> Path:
-        """Write `FILE_NAME.crt` and `.key` for a user (CN) of groups (O) that may serve as `hosts`; returns the `.crt`."""
+        """Write `FILE_NAME.crt` and `.key` for a user (CN) of `groups` (O) that may serve as `hosts`.
+
+        Returns:
+            The path of the certificate.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
         usages = [ExtendedKeyUsageOID.CLIENT_AUTH, *([ExtendedKeyUsageOID.SERVER_AUTH] if hosts else [])]
         builder = (
@@ -53,7 +57,9 @@ class Authority:
             .add_extension(self._authority_identifier, critical=False)
         )
         if hosts:
-            builder = builder.add_extension(x509.SubjectAlternativeName([_general_name(host) for host in hosts]), critical=False)
+            builder = builder.add_extension(
+                x509.SubjectAlternativeName([_general_name(host) for host in hosts]), critical=False
+            )
         certificate = builder.sign(self._key, hashes.SHA256())
         path = self.folder / f"{file_name}.crt"
         path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
@@ -110,8 +116,6 @@ def _general_name(host: str) -> x509.GeneralName:
 
 
 def _write_key(path: Path, key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> None:
-    pem = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     path.touch(mode=0o600)
     path.write_bytes(pem)

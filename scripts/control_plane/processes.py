@@ -5,29 +5,39 @@ Not a supervisor: nothing is restarted unless somebody asks for it.
 
 from __future__ import annotations
 
-import ctypes
-import signal
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    import signal
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-PR_SET_PDEATHSIG = 1
 STOP_SECONDS = 20.0
 
 # Linux sends the parent-death signal when the *thread* that started the child ends, so one thread starts them all:
 # this one lives until the interpreter exits, whichever thread or event loop asked.
 _starter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="process-starter")
 
+# What a child does before it becomes its command. Not a `preexec_fn`: that is unsafe in a process with threads.
+_BIND_TO_PARENT = """
+import ctypes, os, signal, sys
+PR_SET_PDEATHSIG = 1
+ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+if os.getppid() == int(sys.argv[1]):
+    os.execvp(sys.argv[2], sys.argv[2:])
+"""
+
 
 class Process:
     """One child process: its command is fixed, it can be started, stopped and killed any number of times."""
 
-    def __init__(self, name: str, command: Sequence[str], log_file: Path, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, name: str, command: Sequence[str], log_file: Path, environment: Mapping[str, str] | None = None
+    ) -> None:
         self.name = name
         self.command = list(command)
         self.log_file = log_file
@@ -60,13 +70,12 @@ class Process:
         with self.log_file.open("ab") as log:
             self._child = _starter.submit(
                 subprocess.Popen,
-                self.command,
+                _dying_with_this_process(self.command),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env=self.environment,
                 start_new_session=True,
-                preexec_fn=_die_with_parent(),
             ).result()
 
     def stop(self, *, seconds: float = STOP_SECONDS) -> int:
@@ -86,7 +95,7 @@ class Process:
         child.kill()
         child.wait()
 
-    def signal(self, number: signal.Signals) -> None:
+    def send(self, number: signal.Signals) -> None:
         """Send a signal, if it still runs."""
         self._started().send_signal(number)
 
@@ -115,12 +124,7 @@ class Process:
         return self._child
 
 
-def _die_with_parent() -> Callable[[], None] | None:
+def _dying_with_this_process(command: list[str]) -> list[str]:
     if sys.platform != "linux":
-        return None
-    prctl = ctypes.CDLL(None, use_errno=True).prctl  # looked up here: the child may do almost nothing before exec
-
-    def ask_for_signal() -> None:
-        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-    return ask_for_signal
+        return command
+    return [sys.executable, "-I", "-S", "-c", _BIND_TO_PARENT, str(os.getpid()), *command]
