@@ -1,0 +1,124 @@
+"""A whole provider on one page: what core asks for, answered from memory.
+
+The six calls of `vk_core.provider.Provider` come first, then the capabilities that the mock has besides. A provider
+with a real back end would ask that where this one asks `Timeline`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Mapping, Sequence
+
+from msgspec.structs import replace
+
+from vk_core.api.node import NodeCondition
+from vk_core.api.pod import Pod
+from vk_core.api.podkey import PodKey
+from vk_core.api.podstatus import PodStatus
+from vk_core.errors import NotFound, Unavailable
+from vk_core.provider import PodCallback, ProviderContext
+from vk_mock.endings import annotated_ending
+from vk_mock.pods import Addresses, MockPod
+from vk_mock.settings import MockSettings, capacity
+from vk_mock.timeline import Timeline
+
+
+class MockProvider:
+    """Keeps pods in memory, by UID. Everything happens on the event loop, so there is nothing to lock."""
+
+    def __init__(self, context: ProviderContext[MockSettings]) -> None:
+        self._settings = context.settings
+        self._timeline = Timeline(context.settings)
+        self._addresses = Addresses(context.settings.pod_cidr)
+        self._pods: dict[str, MockPod] = {}
+        self._notify: PodCallback = lambda _pod: None
+
+    async def create_pod(self, pod: Pod) -> None:
+        """Start a pod, unless it was started before."""
+        uid = pod.metadata.uid
+        if uid in self._pods:
+            return
+        annotated_ending(pod)  # a pod that can never run is refused before anything is kept
+        self._fail_at(self._settings.failures.create)
+        self._pods[uid] = MockPod(pod, self._addresses.take(), _now())
+        self._advance(uid)
+
+    async def update_pod(self, pod: Pod) -> None:
+        """Take over what has changed."""
+        mock = self._find(PodKey.of(pod))
+        annotated_ending(pod)
+        self._timeline.update(mock, pod, _now())
+        self._advance(pod.metadata.uid)
+
+    async def delete_pod(self, pod: Pod, grace_period_seconds: int) -> None:
+        """Begin to stop a pod."""
+        mock = self._find(PodKey.of(pod))
+        self._fail_at(self._settings.failures.delete)
+        self._timeline.begin_stop(mock, grace_period_seconds, _now())
+        self._advance(pod.metadata.uid)
+
+    async def get_pod(self, key: PodKey) -> Pod:
+        """The pod with its present status."""
+        return self._find(key).pod
+
+    async def get_pod_status(self, key: PodKey) -> PodStatus:
+        """The present status."""
+        return self._find(key).pod.status
+
+    async def get_pods(self) -> Sequence[Pod]:
+        """All pods, finished ones too."""
+        return [mock.pod for mock in self._pods.values()]
+
+    def notify_pods(self, notify: PodCallback) -> None:
+        """Remember whom to tell about changes (`NotifiesPods`)."""
+        self._notify = notify
+
+    async def ping(self) -> None:
+        """Memory always answers, unless the settings let it fail (`Pingable`)."""
+        self._fail_at(self._settings.failures.ping)
+
+    async def capacity(self) -> Mapping[str, str]:
+        """How much the settings say there is (`HasCapacity`)."""
+        return capacity(self._settings)
+
+    async def node_conditions(self) -> Sequence[NodeCondition]:
+        """Nothing is ever short (`HasNodeConditions`)."""
+        return [
+            NodeCondition(type=type, status="False", reason="MockHasEnough", message="pods exist in memory only")
+            for type in ("MemoryPressure", "DiskPressure", "PIDPressure")
+        ]
+
+    async def close(self) -> None:
+        """Let no more time pass (`Closable`)."""
+        for mock in self._pods.values():
+            mock.cancel_timer()
+
+    def _find(self, key: PodKey) -> MockPod:
+        try:
+            return self._pods[key.uid]
+        except KeyError:
+            raise NotFound(f"the mock has no pod {key} with UID {key.uid}") from None
+
+    def _fail_at(self, rate: float) -> None:
+        if self._timeline.happens(rate):
+            raise Unavailable("the mock fails at the rate that its settings ask for")
+
+    def _advance(self, uid: str) -> None:
+        """Let the pod do what is due, tell about it, and come back when something is due again."""
+        mock, now = self._pods[uid], _now()
+        next_at = self._timeline.advance(mock, now)
+        mock.cancel_timer()
+        if mock.is_stopped(now):
+            del self._pods[uid]
+            self._addresses.give_back(mock.address)
+        elif next_at < math.inf:
+            mock.timer = asyncio.get_running_loop().call_at(next_at, self._advance, uid)
+        status = mock.status()
+        if status != mock.pod.status:
+            mock.pod = replace(mock.pod, status=status)
+            self._notify(mock.pod)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
