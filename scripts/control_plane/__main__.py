@@ -46,7 +46,9 @@ def _up(arguments: argparse.Namespace) -> int:
         with plane:
             print(f"export KUBECONFIG={plane.admin_kubeconfig}")
             print(f"export PATH={plane.programs}:$PATH  # kubectl", flush=True)
-            say(f"Kubernetes {plane.get('/version')['gitVersion']} runs; logs are in {plane.state}; Ctrl-C stops it")
+            say(
+                f"Kubernetes {plane.api.get('/version')['gitVersion']} runs; logs are in {plane.state}; Ctrl-C stops it"
+            )
             signal.pause()
     except KeyboardInterrupt:
         return 0

@@ -9,20 +9,16 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-import subprocess
 import tempfile
-import time
-from collections import deque
 from pathlib import Path
 
 from scripts.control_plane.cache import cache_folder, only_one, say
-from scripts.control_plane.golang import GO_VERSION, BuildError, go_environment, go_toolchain
+from scripts.control_plane.golang import GO_VERSION, BuildError, run_go
 
 SOURCES = Path(__file__).parent
 KUBERNETES = "k8s.io/kubernetes"
 REQUIRED = ("etcd", "kube-apiserver", "kubectl")
 OPTIONAL = ("kube-controller-manager", "kube-scheduler")
-PROGRESS_SECONDS = 20.0
 
 
 def assets() -> Path:
@@ -78,42 +74,13 @@ def _linker_flags() -> str:
 
 
 def _build(folder: Path) -> None:
-    go = go_toolchain()
     say(f"building Kubernetes {kubernetes_version()} for tests: once, about 5 minutes on 2 cores, kept in {folder}")
-    started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix=f"{folder.name}-", dir=cache_folder()) as scratch:
         partial = Path(scratch) / "programs"
         partial.mkdir()
-        command = [str(go), "build", "-v", "-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags", _linker_flags()]
-        _run_with_progress([*command, "-o", str(partial / "controlplane"), "."], go_environment(go))
+        target = ["-o", str(partial / "controlplane"), "."]
+        options = ["-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags", _linker_flags()]
+        run_go(["build", "-v", *options, *target], folder=SOURCES)
         for name in (*REQUIRED, *OPTIONAL):
             (partial / name).symlink_to("controlplane")
         partial.rename(folder)
-    say(f"built in {time.monotonic() - started:.0f} s")
-
-
-def _run_with_progress(command: list[str], environment: dict[str, str]) -> None:
-    """Run a `go build -v`, which prints one line for each module fetched and each package compiled."""
-    last_lines: deque[str] = deque(maxlen=30)
-    fetched = compiled = 0
-    started = spoken = time.monotonic()
-    with subprocess.Popen(
-        command,
-        cwd=SOURCES,
-        env=environment,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    ) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            last_lines.append(line)
-            fetched, compiled = (
-                (fetched + 1, compiled) if line.startswith("go: downloading") else (fetched, compiled + 1)
-            )
-            if time.monotonic() - spoken > PROGRESS_SECONDS:
-                spoken = time.monotonic()
-                say(f"  {spoken - started:3.0f} s: {fetched} modules fetched, {compiled} packages compiled")
-    if process.returncode:
-        raise BuildError(f"go build: exit status {process.returncode}\n{''.join(last_lines)}".rstrip())

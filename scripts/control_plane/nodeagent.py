@@ -1,0 +1,110 @@
+"""Runs the installed `virtual-kubelet run` as a process of its own against a control plane."""
+
+from __future__ import annotations
+
+import datetime
+import http
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scripts.control_plane.apiclient import ApiError
+from scripts.control_plane.processes import Process
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from scripts.control_plane.apiclient import ApiClient, Object
+
+READY_SECONDS = 30.0
+
+
+def command_path() -> str:
+    """The `virtual-kubelet` of the environment this runs in.
+
+    Raises:
+        FileNotFoundError: it is not installed there.
+    """
+    beside = Path(sys.executable).parent / "virtual-kubelet"
+    found = str(beside) if beside.exists() else shutil.which("virtual-kubelet")
+    if found is None:
+        raise FileNotFoundError(f"virtual-kubelet is not installed beside {sys.executable}, nor on PATH")
+    return found
+
+
+class NodeAgent(Process):
+    """One `virtual-kubelet run`; what it prints goes to `log_file`.
+
+    Args:
+        api: used to see the node become Ready.
+        node: the node's name.
+        kubeconfig: with which credentials it runs.
+        folder: for its log.
+        arguments: further flags of `virtual-kubelet run`.
+        environment: variables to add to this process's own.
+    """
+
+    def __init__(
+        self,
+        api: ApiClient,
+        node: str,
+        kubeconfig: Path,
+        folder: Path,
+        *,
+        arguments: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        command = [command_path(), "run", "--kubeconfig", str(kubeconfig), "--nodename", node, *arguments]
+        # Without colours, and without what the user has set for another node.
+        own = {name: value for name, value in os.environ.items() if not name.startswith(("VK_", "VKUBELET_", "KUBE"))}
+        own |= {"NO_COLOR": "1", "COLUMNS": "200"} | dict(environment or {})
+        self.api = api
+        self.node = node
+        super().__init__(f"virtual-kubelet {node}", command, folder / f"virtual-kubelet-{node}.log", own)
+
+    def wait_ready(self, seconds: float = READY_SECONDS) -> Any:
+        """Wait until this start has renewed the lease and the node's Ready condition is True; returns the Node.
+
+        Raises:
+            RuntimeError: the process ended, or the node did not become Ready; the text has the end of the log.
+        """
+        named = f"?fieldSelector=metadata.name%3D{self.node}"
+        leases = f"/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases{named}"
+        until = time.monotonic() + seconds
+        try:
+            self.api.wait_until(leases, self._renewed, seconds, hopeless=self._ended)
+            left = until - time.monotonic()
+            return self.api.wait_until(f"/api/v1/nodes{named}", _ready, left, hopeless=self._ended)[0]
+        except ApiError as error:
+            ended = f"virtual-kubelet ended with status {self.exit_status}" if self._ended() else str(error)
+            raise RuntimeError(f"node {self.node} is not Ready: {ended}\n{self.last_words(40)}") from None
+
+    def remove(self) -> None:
+        """Kill the process if it runs, and delete its node, its lease and the pods bound to it."""
+        if self.running:
+            self.kill()
+        pods = f"/api/v1/pods?fieldSelector=spec.nodeName%3D{self.node}"
+        at_once = {"kind": "DeleteOptions", "apiVersion": "v1", "gracePeriodSeconds": 0}
+        metadata = [pod["metadata"] for pod in self.api.get(pods)["items"]]
+        paths = [f"/api/v1/namespaces/{one['namespace']}/pods/{one['name']}" for one in metadata]
+        for path in [*paths, f"/api/v1/nodes/{self.node}"]:
+            try:
+                self.api.request("DELETE", path, at_once)
+            except ApiError as error:
+                if error.status != http.HTTPStatus.NOT_FOUND:
+                    raise
+
+    def _ended(self) -> bool:
+        return not self.running
+
+    def _renewed(self, leases: list[Object]) -> bool:
+        times = [datetime.datetime.fromisoformat(lease["spec"]["renewTime"]).timestamp() for lease in leases]
+        return any(renewed >= self.started_at for renewed in times)
+
+
+def _ready(nodes: list[Object]) -> bool:
+    conditions = [condition for node in nodes for condition in node.get("status", {}).get("conditions", ())]
+    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)

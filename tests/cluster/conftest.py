@@ -1,0 +1,109 @@
+"""A real control plane for the tests in this folder, and `virtual-kubelet run` as the node of a test."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+
+from scripts.control_plane.build import assets
+from scripts.control_plane.cluster import ControlPlane
+from scripts.control_plane.golang import BuildError
+from scripts.control_plane.nodeagent import NodeAgent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+
+class StartVirtualKubelet(Protocol):
+    """The type of the fixture `virtual_kubelet`."""
+
+    def __call__(
+        self,
+        *arguments: str,
+        node: str | None = None,
+        config: str | None = None,
+        kubeconfig: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+        ready: bool = True,
+    ) -> NodeAgent:
+        """Start one; see the fixture."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything in this folder needs the control plane, so everything carries its marker."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker("cluster")
+
+
+@pytest.fixture(scope="session")
+def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """One control plane for all tests; a test that breaks it brings it back."""
+    try:
+        programs = assets()
+    except BuildError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"no control plane here: {error}")
+    with ControlPlane(tmp_path_factory.mktemp("control-plane"), programs=programs) as plane:
+        yield plane
+
+
+@pytest.fixture
+def namespace(control_plane: ControlPlane) -> Iterator[str]:
+    """The name of an empty namespace in which pods can be created."""
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    control_plane.api.request("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
+    control_plane.api.wait_until(f"/api/v1/namespaces/{name}/serviceaccounts", bool)
+    yield name
+    control_plane.api.request("DELETE", f"/api/v1/namespaces/{name}")
+
+
+@pytest.fixture
+def virtual_kubelet(control_plane: ControlPlane, tmp_path: Path) -> Iterator[StartVirtualKubelet]:
+    """Start `virtual-kubelet run` and wait until its node is Ready.
+
+    `arguments` are further flags; `node` is unique unless given; `config` is the text of the provider's TOML file;
+    `ready=False` does not wait. The result can be stopped, killed and started again; its `log()` is what it printed.
+    Node, pods and process are gone after the test.
+    """
+    agents: list[NodeAgent] = []
+    user = control_plane.kubeconfig("virtual-kubelet", ("system:masters",))
+
+    def start(
+        *arguments: str,
+        node: str | None = None,
+        config: str | None = None,
+        kubeconfig: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+        ready: bool = True,
+    ) -> NodeAgent:
+        name = node or f"vk-{uuid.uuid4().hex[:8]}"
+        flags = [] if "--provider" in arguments else ["--provider", "mock"]
+        if config is not None:
+            settings = tmp_path / f"mock-{len(agents)}.toml"
+            settings.write_text(config)
+            flags += ["--provider-config", str(settings)]
+        folder = tmp_path / f"virtual-kubelet-{len(agents)}"
+        folder.mkdir()
+        agent = NodeAgent(
+            control_plane.api,
+            name,
+            kubeconfig or user,
+            folder,
+            arguments=[*flags, *arguments],
+            environment=environment,
+        )
+        agents.append(agent)
+        agent.start()
+        if ready:
+            agent.wait_ready()
+        return agent
+
+    yield start
+    for agent in agents:
+        agent.remove()
