@@ -1,0 +1,186 @@
+"""Keeps the pods of one node: brings together the API server's wishes, the provider's reality and the two queues.
+
+Two queues, because they must not wait for each other: one calls the provider, of which a slow one may keep a worker
+for minutes, the other writes to the API server, which must go on meanwhile. Both are keyed by UID and handle what is
+true when they get to it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable
+
+from vk_core.aio.keyedqueue import KeyedQueue
+from vk_core.aio.tasks import run_together
+from vk_core.api.node import Node
+from vk_core.api.pod import Pod
+from vk_core.kube.client import KubeClient
+from vk_core.kube.events import EventRecorder
+from vk_core.kube.informer import Informer
+from vk_core.kube.resources import PODS
+from vk_core.pod.book import PodBook
+from vk_core.pod.executor import PodExecutor
+from vk_core.pod.inventory import Inventory
+from vk_core.pod.phase import is_finished
+from vk_core.pod.publisher import PodPublisher
+from vk_core.pod.status import NodeFacts
+from vk_core.provider.capabilities import NotifiesPods
+from vk_core.provider.protocol import Provider
+
+WRITERS = 32
+"""Pods whose status is written at once; more do not make an API server faster."""
+
+log = logging.getLogger("virtual_kubelet.pod")
+
+
+class PodController:
+    """The pods of one node.
+
+    Args:
+        client: the API server.
+        provider: who runs the pods.
+        node_name: pods bound to this node are ours.
+        owner: mark of this node's pods in the provider.
+        node: the node as it is at the moment.
+        namespace: the only namespace whose pods are taken; empty for all.
+        workers: how many pods the provider is asked to change at once.
+        resync_seconds: between two comparisons with the provider as a whole.
+    """
+
+    def __init__(
+        self,
+        client: KubeClient,
+        provider: Provider,
+        *,
+        node_name: str,
+        owner: str,
+        node: Callable[[], Node],
+        namespace: str = "",
+        workers: int = 32,
+        resync_seconds: float = 60.0,
+    ) -> None:
+        self.book = PodBook()
+        self.ready = asyncio.Event()
+        self._provider = provider
+        self._node = node
+        self._thread = threading.get_ident()
+        self._loop = asyncio.get_running_loop()
+        self.events = EventRecorder(
+            client,
+            component=f"{node_name}/pod-controller",
+            host=node_name,
+            busy=lambda: self._publishes.busy or self._syncs.busy,
+        )
+        self._executor = PodExecutor(
+            provider, self.book, self.events, owner=owner, node=node, publish=self._publish_soon
+        )
+        self._publisher = PodPublisher(client, self.book, facts=self._facts)
+        self._syncs: KeyedQueue[str] = KeyedQueue("sync", self._executor.sync, workers=workers)
+        self._publishes: KeyedQueue[str] = KeyedQueue("status", self._publisher.publish, workers=WRITERS)
+        self._informer = Informer(
+            client, PODS, self._changed, namespace=namespace, field_selector=f"spec.nodeName={node_name}"
+        )
+        self._inventory = Inventory(
+            provider,
+            self.book,
+            self._executor,
+            owner=owner,
+            namespace=namespace,
+            sync=self._syncs.add,
+            period_seconds=resync_seconds,
+            polls=not isinstance(provider, NotifiesPods),
+        )
+
+    @property
+    def pods(self) -> list[Pod]:
+        """The pods that the API server shows for this node."""
+        return [record.pod for _, record in self.book if record.wanted]
+
+    async def run(self) -> None:
+        """Keep the pods until cancelled."""
+        if isinstance(self._provider, NotifiesPods):
+            self._provider.notify_pods(self.notify)
+        await self._inventory.take_first()
+        await run_together(
+            informer=self._informer.run(),
+            syncs=self._syncs.run(),
+            publishes=self._publishes.run(),
+            events=self.events.run(),
+            inventory=self._compare(),
+        )
+
+    async def drain(self) -> None:
+        """Wait until every status that is known has been written; bounded by whoever awaits it."""
+        await self._publishes.join()
+
+    async def _compare(self) -> None:
+        await self._informer.synced.wait()
+        self._inventory.sweep_unclaimed()
+        self.ready.set()
+        await self._inventory.run()
+
+    def notify(self, pod: Pod) -> None:
+        """Take a change from the provider, from whatever thread."""
+        if threading.get_ident() == self._thread:
+            self._observe(pod)
+        else:
+            self._loop.call_soon_threadsafe(self._observe, pod)
+
+    def _observe(self, pod: Pod) -> None:
+        uid = pod.metadata.uid
+        if uid in self.book:
+            self._executor.observe(uid, pod.status)
+        else:
+            self.book.found_changed(pod)
+
+    def _changed(self, _old: Pod | None, new: Pod | None) -> None:
+        """Take a change from the API server."""
+        if new is None:
+            if _old is not None:
+                self._deleted(_old)
+            return
+        uid = new.metadata.uid
+        record = self.book.get(uid)
+        if record is None:
+            self._added(uid, new)
+            return
+        before, record.pod, record.wanted = record.pod, new, True
+        if new.metadata.resource_version == record.written_version:
+            return  # our own write coming back; everything it could say is known
+        # Something that may help happened: no reason to sit out a back-off.
+        urgent = before.metadata.generation != new.metadata.generation or (
+            before.metadata.deletion_timestamp != new.metadata.deletion_timestamp
+        )
+        self._syncs.add(uid, urgent=urgent)
+        self._publishes.add(uid, urgent=urgent)
+
+    def _added(self, uid: str, pod: Pod) -> None:
+        record = self.book.open(pod)
+        if record.actual is not None:
+            self._publishes.add(uid)
+        # A finished pod that the provider does not have needs nothing until it is deleted.
+        if record.present or record.deleting or not is_finished(pod.status):
+            self._syncs.add(uid)
+
+    def _deleted(self, pod: Pod) -> None:
+        uid = pod.metadata.uid
+        record = self.book.get(uid)
+        self._publishes.forget(uid)
+        if record is None:
+            return
+        record.pod, record.wanted = pod, False
+        if record.removed:
+            # We let go of it ourselves once it had ended: nothing is left in the provider.
+            self.book.close(uid)
+            self._syncs.forget(uid)
+        else:
+            self._syncs.add(uid, urgent=True)
+
+    def _publish_soon(self, uid: str) -> None:
+        self._publishes.add(uid)
+
+    def _facts(self) -> NodeFacts:
+        internal = [address.address for address in self._node().status.addresses if address.type == "InternalIP"]
+        return NodeFacts(host_ips=tuple(internal[:2]))
