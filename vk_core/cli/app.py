@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import typer
 
-from vk_core.cli import providers, version
+from vk_core.cli import providers, run, version
 from vk_core.cli.lean import LeanCommand, LeanGroup
+from vk_core.cli.output import warn
 
 BUILT_IN = ("providers", "run", "dev", "version")
 
@@ -23,6 +24,21 @@ def build_app(arguments: Sequence[str]) -> typer.Typer:
         help="Virtual Kubelet: a Kubernetes node whose pods run wherever a provider puts them.",
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
     )
+    app.command(cls=LeanCommand)(run.run)
     app.add_typer(providers.app, name="providers")
     app.command(cls=LeanCommand)(version.version)
+    if not arguments or arguments[0] not in BUILT_IN:
+        _add_commands_of_plugins(app)
     return app
+
+
+def _add_commands_of_plugins(app: typer.Typer) -> None:
+    from vk_core.plugin.hooks import load_hooks
+
+    for command in load_hooks(report=warn).commands(taken=BUILT_IN):
+        only = command.app.registered_commands
+        if len(only) == 1 and not command.app.registered_groups and not command.app.registered_callback:
+            only[0].name = command.name
+            app.registered_commands.append(only[0])
+        else:
+            app.add_typer(command.app, name=command.name)

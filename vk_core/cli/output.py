@@ -17,6 +17,11 @@ OutputOption: TypeAlias = Annotated[
 """The option `-o` of every command that prints a table."""
 
 
+def warn(line: str) -> None:
+    """Prints a line for the operator on standard error."""
+    print(f"virtual-kubelet: {line}", file=sys.stderr)
+
+
 def print_json(value: Any) -> None:
     """Prints a value as indented JSON."""
     print(json.dumps(value, indent=2, ensure_ascii=False))

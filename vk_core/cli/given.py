@@ -1,0 +1,137 @@
+"""Reads the flags of one command line: everything that is wrong with them is told at once, by the flag's name.
+
+A value may come from the flag or from an environment variable; messages name the one it came from.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import typer
+
+from vk_core.cli import flags
+from vk_core.errors import UsageError
+from vk_core.runtime.options import NodeOptions
+
+Value = TypeVar("Value")
+
+TAINT_VARIABLES = ("VKUBELET_TAINT_KEY", "VKUBELET_TAINT_VALUE", "VKUBELET_TAINT_EFFECT")
+"""Environment variables of a taint's parts; `--taint` comes before them."""
+
+
+class Given:
+    """What was given to one command.
+
+    Attributes:
+        problems: one line for each bad value so far.
+    """
+
+    def __init__(self, context: typer.Context, environment: Mapping[str, str] = os.environ) -> None:
+        self.problems: list[str] = []
+        self._values: dict[str, Any] = context.params
+        self._context = context
+        self._environment = environment
+
+    def read(self, name: str, parse: Callable[[Any], Value]) -> Value:
+        """The value of a parameter; a problem is noted when it is bad, and what is returned must not be used."""
+        value = self._values[name]
+        try:
+            return parse(value)
+        except ValueError as error:
+            got = "" if "got" in str(error) else f", got {value!r}"
+            self.problems.append(f"{self.source(name)}: {error}{got}")
+            return None  # type: ignore[return-value]  # never seen: `finish` raises
+
+    def value(self, name: str) -> Any:
+        """The value of a parameter as it was given."""
+        return self._values[name]
+
+    def source(self, name: str) -> str:
+        """How to speak of a parameter: its flag, and the environment variable if the value came from one."""
+        parameter = next(it for it in self._context.command.params if it.name == name)
+        flag: str = parameter.opts[0]
+        origin = self._context.get_parameter_source(name)
+        if origin is None or origin.name != "ENVIRONMENT":
+            return flag
+        variables = [parameter.envvar] if isinstance(parameter.envvar, str) else parameter.envvar or ()
+        variable = next((it for it in variables if self._environment.get(it)), "the environment")
+        return f"{flag} (from {variable})"
+
+    def taint(self, provider: str) -> Any:
+        """The node's taint; None with `--disable-taint`."""
+        if self._values["disable_taint"]:
+            if self._values["taint"]:
+                self.problems.append("--disable-taint: expected to be given without --taint")
+            return None
+        if self._values["taint"]:
+            return self.read("taint", lambda text: flags.taint(text, provider))
+        defaults = (flags.DEFAULT_TAINT_KEY, provider, flags.DEFAULT_TAINT_EFFECT)
+        parts = [
+            self._environment.get(name) or default for name, default in zip(TAINT_VARIABLES, defaults, strict=True)
+        ]
+        try:
+            return flags.make_taint(*parts)
+        except ValueError as error:
+            names = ", ".join(name for name in TAINT_VARIABLES if self._environment.get(name))
+            self.problems.append(f"{names}: {error}")
+            return None
+
+    def finish(self) -> None:
+        """Ends with all that was wrong.
+
+        Raises:
+            UsageError: one line for each bad value.
+        """
+        if self.problems:
+            raise UsageError("\n".join(self.problems))
+
+
+def node_options(given: Given) -> NodeOptions:
+    """The options of one node; `given.finish()` has to be called before they are used."""
+    provider = given.read("provider", provider_name)
+    return NodeOptions(
+        provider=provider,
+        kubeconfig=given.read("kubeconfig", readable_file),
+        namespace=given.read("namespace", flags.namespace),
+        node_name=given.read("nodename", flags.subdomain),
+        operating_system=given.read("os", flags.operating_system),
+        taint=given.taint(provider) if provider else None,
+        cluster_domain=given.read("cluster_domain", flags.subdomain),
+        internal_ip=given.read("internal_ip", flags.ip_address),
+        port=given.read("port", flags.port),
+        pod_sync_workers=given.read("pod_sync_workers", flags.positive),
+        full_resync_period=given.read("full_resync_period", flags.duration),
+        startup_timeout=given.read("startup_timeout", flags.optional_duration),
+        status_update_interval=given.read("status_update_interval", flags.duration),
+        lease_duration=given.read("lease_duration", flags.whole_seconds),
+        delete_node_on_exit=given.value("delete_node_on_exit"),
+        kubelet_version=given.read("kubelet_version", flags.kubelet_version),
+        labels=given.read("label", flags.labels),
+        max_pods=given.read("max_pods", lambda text: None if text is None else flags.positive(text)),
+    )
+
+
+def provider_name(text: str | None) -> str:
+    """The name of the provider, which has to be given and fits into a taint."""
+    if not text:
+        from vk_core.plugin import PROVIDER_GROUP
+        from vk_core.plugin.entries import installed
+
+        names = ", ".join(entry.name for entry in installed(PROVIDER_GROUP))
+        raise ValueError(f"expected the name of a provider, got none; installed: {names or 'none, see vk-mock'}")
+    return text
+
+
+def readable_file(text: str | None) -> Path | None:
+    """A file that can be opened; None for none."""
+    if text is None:
+        return None
+    path = Path(text).expanduser()
+    try:
+        with path.open("rb"):
+            return path
+    except OSError as error:
+        raise ValueError(f"expected a file that can be read: {error.strerror or error}") from None

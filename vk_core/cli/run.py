@@ -1,0 +1,216 @@
+"""`virtual-kubelet run`: one virtual node of a real cluster, until it is told to stop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+
+ENV_PREFIX = "VIRTUAL_KUBELET_"
+"""Every flag has an environment variable: this, and the flag's name in capitals."""
+
+Text: TypeAlias = str | None
+
+
+def env(flag: str, *others: str) -> str | list[str]:
+    """The environment variables of a flag; the first one that is set holds."""
+    own = ENV_PREFIX + flag.upper().replace("-", "_")
+    return [own, *others] if others else own
+
+
+def run(  # noqa: PLR0917 - typer passes them by name; `node_options` reads them from the context
+    context: typer.Context,
+    provider: Annotated[
+        Text, typer.Option("--provider", envvar=env("provider"), metavar="NAME", help="Provider that runs the pods.")
+    ] = None,
+    provider_config: Annotated[
+        Text,
+        typer.Option(
+            "--provider-config",
+            envvar=env("provider-config"),
+            metavar="FILE",
+            help="TOML file with the provider's settings; its defaults without.",
+        ),
+    ] = None,
+    nodename: Annotated[
+        str,
+        typer.Option(
+            "--nodename", envvar=env("nodename", "DEFAULT_NODE_NAME"), metavar="NAME", help="Name of the node."
+        ),
+    ] = "virtual-kubelet",
+    kubeconfig: Annotated[
+        Text,
+        typer.Option(
+            "--kubeconfig",
+            envvar=env("kubeconfig"),
+            metavar="FILE",
+            help="Credentials of the cluster; without: $KUBECONFIG, ~/.kube/config, then the pod's service account.",
+        ),
+    ] = None,
+    namespace: Annotated[
+        str,
+        typer.Option(
+            "--namespace",
+            envvar=env("namespace"),
+            metavar="NAME",
+            help="Take the pods of this namespace only; all without.",
+        ),
+    ] = "",
+    os: Annotated[
+        str,
+        typer.Option("--os", envvar=env("os"), metavar="Linux|Windows", help="Operating system of the node's pods."),
+    ] = "Linux",
+    taint: Annotated[
+        Text,
+        typer.Option(
+            "--taint",
+            envvar=env("taint"),
+            metavar="KEY[=VALUE][:EFFECT]",
+            help="Taint of the node, by default virtual-kubelet.io/provider=PROVIDER:NoSchedule; parts that are left "
+            "out are taken from there. Also by parts: $VKUBELET_TAINT_KEY, $VKUBELET_TAINT_VALUE, "
+            "$VKUBELET_TAINT_EFFECT.",
+        ),
+    ] = None,
+    disable_taint: Annotated[
+        bool, typer.Option("--disable-taint", envvar=env("disable-taint"), help="Register the node without a taint.")
+    ] = False,
+    label: Annotated[
+        list[str],
+        typer.Option(
+            "--label",
+            envvar=env("label"),
+            metavar="KEY=VALUE",
+            help="Label of the node; may be repeated, or several with commas.",
+        ),
+    ] = [],  # noqa: B006 - typer needs a list here, nobody changes it
+    cluster_domain: Annotated[
+        str,
+        typer.Option(
+            "--cluster-domain", envvar=env("cluster-domain"), metavar="DOMAIN", help="DNS domain of the cluster."
+        ),
+    ] = "cluster.local",
+    internal_ip: Annotated[
+        str,
+        typer.Option(
+            "--internal-ip",
+            envvar=env("internal-ip", "VKUBELET_POD_IP"),
+            metavar="IP",
+            help="Address of the node; without, the one by which this machine reaches the cluster.",
+        ),
+    ] = "",
+    port: Annotated[
+        str,
+        typer.Option(
+            "--port", envvar=env("port", "KUBELET_PORT"), metavar="PORT", help="TCP port of the node's kubelet API."
+        ),
+    ] = "10250",
+    kubelet_version: Annotated[
+        str,
+        typer.Option(
+            "--kubelet-version",
+            envvar=env("kubelet-version"),
+            metavar="VERSION",
+            help="Version of Kubernetes that the node reports.",
+        ),
+    ] = "v1.36.3",
+    max_pods: Annotated[
+        Text,
+        typer.Option(
+            "--max-pods",
+            envvar=env("max-pods"),
+            metavar="COUNT",
+            help="How many pods the node takes; without, as many as the provider says.",
+        ),
+    ] = None,
+    pod_sync_workers: Annotated[
+        str,
+        typer.Option(
+            "--pod-sync-workers",
+            envvar=env("pod-sync-workers"),
+            metavar="COUNT",
+            help="How many pods are worked on at the same time.",
+        ),
+    ] = "32",
+    full_resync_period: Annotated[
+        str,
+        typer.Option(
+            "--full-resync-period",
+            envvar=env("full-resync-period"),
+            metavar="DURATION",
+            help="How often all pods of cluster and provider are compared.",
+        ),
+    ] = "1m",
+    status_update_interval: Annotated[
+        str,
+        typer.Option(
+            "--status-update-interval",
+            envvar=env("status-update-interval"),
+            metavar="DURATION",
+            help="How often the node's status is written when nothing changes.",
+        ),
+    ] = "5m",
+    lease_duration: Annotated[
+        str,
+        typer.Option(
+            "--lease-duration",
+            envvar=env("lease-duration"),
+            metavar="DURATION",
+            help="After this time without renewal the cluster takes the node for dead; renewed four times as often.",
+        ),
+    ] = "40s",
+    startup_timeout: Annotated[
+        str,
+        typer.Option(
+            "--startup-timeout",
+            envvar=env("startup-timeout"),
+            metavar="DURATION",
+            help="Give up when the node is not Ready by then; 0 never does.",
+        ),
+    ] = "0",
+    delete_node_on_exit: Annotated[
+        bool,
+        typer.Option(
+            "--delete-node-on-exit",
+            envvar=env("delete-node-on-exit"),
+            help="Remove the node from the cluster at a clean stop.",
+        ),
+    ] = False,
+    log_level: Annotated[
+        str,
+        typer.Option(
+            "--log-level",
+            envvar=env("log-level"),
+            metavar="debug|info|warning|error",
+            help="Least level that is shown.",
+        ),
+    ] = "info",
+    log_format: Annotated[
+        str, typer.Option("--log-format", envvar=env("log-format"), metavar="text|json", help="One line each, or JSON.")
+    ] = "text",
+) -> None:
+    """Run one virtual node until SIGTERM or SIGINT; its pods keep running in the provider.
+
+    Example: virtual-kubelet run --provider mock --provider-config mock.toml --nodename mock-1
+    """
+    from vk_core.cli import flags
+    from vk_core.cli.given import Given, node_options
+    from vk_core.cli.loop import run_async
+    from vk_core.plugin.discovery import load_provider
+    from vk_core.plugin.hooks import load_hooks
+    from vk_core.plugin.settings import load_settings
+    from vk_core.telemetry import logs
+
+    given = Given(context)
+    options = node_options(given)
+    level = given.read("log_level", flags.one_of(*logs.LEVELS))
+    form = given.read("log_format", flags.one_of("text", "json"))
+    given.finish()
+    logs.setup(level, "json" if form == "json" else "text")
+    plugin = load_provider(options.provider)
+    settings = load_settings(options.provider, plugin, Path(provider_config) if provider_config else None)
+    hooks = load_hooks()
+
+    from vk_core.runtime.serve import serve
+
+    run_async(serve(options, plugin, settings, decorate_node=hooks.decorate_node))
