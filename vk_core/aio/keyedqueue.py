@@ -44,6 +44,7 @@ class KeyedQueue(Generic[Key]):
         self._failures: dict[Key, int] = {}
         self._timers: dict[Key, asyncio.TimerHandle] = {}
         self._wake: deque[asyncio.Future[None]] = deque()
+        self._held = False
         self._idle: asyncio.Future[None] | None = None
 
     def __len__(self) -> int:
@@ -92,6 +93,10 @@ class KeyedQueue(Generic[Key]):
             timer.cancel()
         self._dirty.discard(key)
 
+    def hold(self) -> None:
+        """Begin to handle no more keys; those under way go on."""
+        self._held = True
+
     async def run(self) -> None:
         """Handle keys until cancelled."""
         try:
@@ -126,7 +131,7 @@ class KeyedQueue(Generic[Key]):
                 break
 
     async def _next(self) -> Key:
-        while not self._ready:
+        while self._held or not self._ready:
             sleeper = asyncio.get_running_loop().create_future()
             self._wake.append(sleeper)
             await sleeper

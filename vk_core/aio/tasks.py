@@ -24,6 +24,11 @@ async def run_together(**coroutines: Coroutine[Any, Any, None]) -> None:
         await unwrapped(task)
 
 
+async def run_until_done(work: Coroutine[Any, Any, None], **helpers: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine to its end while others help; a helper that fails ends it with its error."""
+    await run_together(work=work, **helpers)
+
+
 async def unwrapped(task: asyncio.Task[None]) -> None:
     """The result of a task, with the first error of an exception group in place of the group."""
     try:

@@ -112,7 +112,8 @@ class PodController:
         )
 
     async def drain(self) -> None:
-        """Wait until every status that is known has been written; bounded by whoever awaits it."""
+        """Start nothing more and wait until every known status is written; bounded by whoever awaits it."""
+        self._syncs.hold()
         await self._publishes.join()
 
     async def _compare(self) -> None:

@@ -1,0 +1,188 @@
+"""Keeps the node object what it shall be: registers it, follows the provider, and makes it again when it is deleted."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable
+
+import msgspec
+
+from vk_core.aio.backoff import Backoff
+from vk_core.aio.tasks import run_together
+from vk_core.api.meta import utc_now
+from vk_core.api.node import Node
+from vk_core.errors import VirtualKubeletError
+from vk_core.kube.client import KubeClient
+from vk_core.kube.errors import ApiError, ObjectConflict, ObjectNotFound
+from vk_core.kube.informer import Informer
+from vk_core.kube.resources import NODES
+from vk_core.node import diff, health
+from vk_core.node.conditions import STARTING, STOPPED, Health, with_conditions
+from vk_core.node.lease import NodeLease
+from vk_core.node.view import NodeView
+from vk_core.provider.capabilities import NotifiesNodeStatus
+from vk_core.provider.protocol import Provider
+
+RETRY = Backoff(first_seconds=0.2, limit_seconds=10.0)
+
+log = logging.getLogger("virtual_kubelet.node")
+
+
+class NodeController:
+    """One node object.
+
+    Args:
+        client: the API server.
+        provider: whose node it is.
+        view: what the node shall look like.
+        lease: the node's lease, which follows the UID of the node.
+        name: the node's name.
+        status_seconds: how often an unchanged status is written.
+    """
+
+    def __init__(
+        self,
+        client: KubeClient,
+        provider: Provider,
+        view: NodeView,
+        lease: NodeLease,
+        *,
+        name: str,
+        status_seconds: float,
+    ) -> None:
+        self.registered = asyncio.Event()
+        self.node = Node()
+        self._client = client
+        self._provider = provider
+        self._view = view
+        self._lease = lease
+        self._name = name
+        self._status_seconds = status_seconds
+        self._health: Health = STARTING
+        self._wake = asyncio.Event()
+        self._own_version = ""
+        self._written_at = float("-inf")
+        self._informer = Informer(client, NODES, self._changed, field_selector=f"metadata.name={name}")
+
+    async def prepare(self) -> None:
+        """Learn what the node shall look like before it is registered, so that pods can be judged by it."""
+        if isinstance(self._provider, NotifiesNodeStatus):
+            self._provider.notify_node_status(self._notifier())
+        failures = 0
+        while True:
+            try:
+                self.node = await self._view.describe()
+            except VirtualKubeletError as error:
+                failures += 1
+                if failures == 1:
+                    log.warning("the provider cannot describe its node: %s; trying again until it can", error)
+                await asyncio.sleep(RETRY.delay_seconds(failures))
+            else:
+                return
+
+    async def run(self) -> None:
+        """Keep the node until cancelled; the first write makes it complete."""
+        self._set_health(await health.ping(self._provider))
+        await self._reconcile_stubbornly()
+        self.registered.set()
+        await run_together(
+            informer=self._informer.run(),
+            health=health.follow(self._provider, self._set_health),
+            updates=self._update_for_ever(),
+        )
+
+    async def mark_stopped(self) -> None:
+        """Say that nobody looks after the node any longer, so that the cluster need not wait for its lease."""
+        self._health = STOPPED
+        await self._reconcile(heartbeat=True)
+
+    async def remove(self) -> None:
+        """Delete the node object."""
+        await self._client.delete(NODES, self._name, uid=self.node.metadata.uid)
+
+    def _set_health(self, found: Health) -> None:
+        if self._health is not STOPPED:
+            self._health = found
+            self._wake.set()
+
+    def _notifier(self) -> Callable[[], None]:
+        loop, thread = asyncio.get_running_loop(), threading.get_ident()
+
+        def notify() -> None:
+            if threading.get_ident() == thread:
+                self._wake.set()
+            else:
+                loop.call_soon_threadsafe(self._wake.set)
+
+        return notify
+
+    def _changed(self, _old: Node | None, new: Node | None) -> None:
+        if new is None:
+            log.warning("somebody deleted the node %s; registering it again", self._name)
+            self._wake.set()
+        elif new.metadata.resource_version != self._own_version:
+            self._wake.set()
+
+    async def _update_for_ever(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            self._wake.clear()
+            try:
+                async with asyncio.timeout(max(0.0, self._written_at + self._status_seconds - loop.time())):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+            await self._reconcile_stubbornly()
+
+    async def _reconcile_stubbornly(self) -> None:
+        loop = asyncio.get_running_loop()
+        failures = 0
+        while True:
+            try:
+                await self._reconcile(heartbeat=loop.time() - self._written_at >= self._status_seconds)
+            except ObjectConflict:
+                continue  # somebody else changed the node meanwhile; look again
+            except VirtualKubeletError as error:
+                failures += 1
+                if failures == 1 or not isinstance(error, ApiError):
+                    log.warning("cannot update the node: %s; trying again until it works", error)
+                await asyncio.sleep(RETRY.delay_seconds(failures))
+            else:
+                return
+
+    async def _reconcile(self, *, heartbeat: bool) -> None:
+        wanted = await self._view.describe()
+        try:
+            known = await self._client.get(NODES, self._name)
+        except ObjectNotFound:
+            await self._create(wanted)
+            return
+        wanted = with_conditions(wanted, self._health, known, utc_now(), heartbeat=heartbeat)
+        self._remember(known, wanted)
+        changes = diff.diff_object(known, wanted)
+        if changes:
+            answer = await self._client.patch(NODES, self._name, changes)
+            self._own_version = answer.metadata.resource_version
+        status = diff.diff_status(known, wanted)
+        if status:
+            answer = await self._client.patch(NODES, self._name, {"status": status}, subresource="status")
+            self._own_version = answer.metadata.resource_version
+            self._written_at = asyncio.get_running_loop().time()
+
+    async def _create(self, wanted: Node) -> None:
+        wanted = with_conditions(wanted, self._health, None, utc_now(), heartbeat=True)
+        annotations = {**wanted.metadata.annotations, diff.MANAGED_ANNOTATION: diff.managed_by(wanted)}
+        metadata = msgspec.structs.replace(wanted.metadata, annotations=annotations)
+        made = await self._client.create(NODES, msgspec.structs.replace(wanted, metadata=metadata))
+        self._own_version = made.metadata.resource_version
+        self._written_at = asyncio.get_running_loop().time()
+        self._remember(made, wanted)
+        log.info("registered the node %s", self._name)
+
+    def _remember(self, known: Node, wanted: Node) -> None:
+        """The node as it is: what others have put there, with the status that we give it."""
+        metadata = msgspec.structs.replace(known.metadata, labels={**known.metadata.labels, **wanted.metadata.labels})
+        self.node = msgspec.structs.replace(known, metadata=metadata, status=wanted.status)
+        self._lease.node_uid = known.metadata.uid
