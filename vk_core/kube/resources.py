@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from vk_core.api.coordination import Lease
-from vk_core.api.core import Event, Namespace
+from vk_core.api.core import Event, Service
 from vk_core.api.node import Node
 from vk_core.api.pod import Pod
 
@@ -51,5 +51,5 @@ class Resource(Generic[Object]):
 NODES = Resource("", "nodes", "Node", Node, namespaced=False)
 PODS = Resource("", "pods", "Pod", Pod)
 EVENTS = Resource("", "events", "Event", Event)
-NAMESPACES = Resource("", "namespaces", "Namespace", Namespace, namespaced=False)
+SERVICES = Resource("", "services", "Service", Service)
 LEASES = Resource("coordination.k8s.io", "leases", "Lease", Lease)

@@ -15,7 +15,7 @@ from vk_core.errors import ProviderError, VirtualKubeletError
 from vk_core.kube.client import KubeClient
 from vk_core.kube.credentials import CredentialSource
 from vk_core.kube.errors import ApiUnavailable
-from vk_core.kube.resources import NAMESPACES
+from vk_core.kube.resources import SERVICES
 from vk_core.kube.transport import AiohttpTransport
 from vk_core.node.controller import NodeController
 from vk_core.node.lease import NodeLease
@@ -119,14 +119,14 @@ async def connect(options: NodeOptions) -> AsyncIterator[tuple[KubeClient, str]]
 
 
 async def cluster_id(client: KubeClient) -> str:
-    """What tells this cluster from all others: the UID of its namespace kube-system.
+    """What tells this cluster from all others: the UID of the service `kubernetes`, which even a kubelet may read.
 
     Waits for an API server that does not answer yet, and says so once.
     """
     failing = False
     while True:
         try:
-            return (await client.get(NAMESPACES, "kube-system")).metadata.uid
+            return (await client.get(SERVICES, "kubernetes", namespace="default")).metadata.uid
         except ApiUnavailable as error:
             if not failing:
                 log.warning("%s; trying again until it answers", error)
