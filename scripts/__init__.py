@@ -1,0 +1,1 @@
+"""What this repository's developers run: `scripts/run`, `scripts/test`, and the control plane that tests use."""
