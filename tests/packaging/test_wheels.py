@@ -8,21 +8,20 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import pytest
 
 from vk_core.version import __version__
-
-if TYPE_CHECKING:
-    pass
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PACKAGES = {"vk-core": ROOT, "vk-mock": ROOT / "plugins" / "vk-mock"}
 
 pytestmark = pytest.mark.timeout(400)  # downloads all dependencies the first time
 
-Run = "Callable[..., subprocess.CompletedProcess[str]]"
+
+class Run(Protocol):
+    def __call__(self, *command: str) -> subprocess.CompletedProcess[str]: ...
 
 
 @pytest.fixture(scope="module")
@@ -44,9 +43,8 @@ def run(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     pip = [str(folder / "venv" / "bin" / "python"), "-m", "pip", "--quiet", "--disable-pip-version-check"]
     # First everything that the wheels need, then by name with the index out of reach: a package of the same name
     # on the index cannot stand in for ours.
-    subprocess.run(
-        [*pip, "download", "--dest", str(wheels), *map(str, wheels.glob("vk_*.whl"))], check=True, env=environment
-    )
+    ours = [str(wheel) for wheel in wheels.glob("vk_*.whl")]
+    subprocess.run([*pip, "download", "--dest", str(wheels), *ours], check=True, env=environment)
     offline = ["install", "--no-index", "--find-links", str(wheels)]
     subprocess.run([*pip, *offline, "vk-core", "vk-mock"], check=True, env=environment)
 
@@ -60,7 +58,7 @@ def run(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_a_wheel_has_types_licence_and_the_one_version(wheels: Path, package: str) -> None:
+def test_a_wheel_has_its_package_with_types_and_nothing_else(wheels: Path, package: str) -> None:
     name = package.replace("-", "_")
     wheel = wheels / f"{name}-{__version__}-py3-none-any.whl"
     files = zipfile.ZipFile(wheel).namelist()
