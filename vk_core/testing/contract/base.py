@@ -1,0 +1,70 @@
+"""What the author of a provider overrides, and the fixture that the checks use."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import AsyncIterator, Callable
+from typing import Any, NoReturn, TypeAlias
+
+import pytest
+import pytest_asyncio
+
+from vk_core.api.pod import Pod
+from vk_core.provider import Provider
+from vk_core.testing.builders import make_container, make_pod
+from vk_core.testing.harness import ProviderUnderTest, under_test
+
+ProviderFactory: TypeAlias = Callable[[], Provider]
+"""Makes a provider. Called again, it makes another one over the same back end, as after a crash."""
+
+
+@pytest.mark.asyncio
+class ContractBase:
+    """The knobs of the contract.
+
+    Attributes:
+        image: an image that the back end can run and that has `sleep` and `sh`.
+        other_image: another one, to update to.
+        deadline: how long a call, a start, a stop (beyond the grace period) or a change may take.
+        grace_period_seconds: the grace period that pods are deleted with.
+        settle: how long to listen for notifications that must not come.
+        longest_step: how long the event loop may stand still.
+        keeps_pods: whether pods outlive the provider's process, so that a second provider finds them.
+    """
+
+    image = "busybox:1.37"
+    other_image = "busybox:1.36"
+    deadline = dt.timedelta(seconds=30)
+    grace_period_seconds = 2
+    settle = dt.timedelta(seconds=0.2)
+    longest_step = dt.timedelta(seconds=0.1)
+    keeps_pods = False
+
+    @pytest.fixture
+    def make_provider(self) -> ProviderFactory:
+        """Override this: return a function that makes your provider, over one back end for the whole test."""
+        pytest.fail(f"{type(self).__name__} has to override the fixture make_provider", pytrace=False)
+
+    @pytest_asyncio.fixture
+    async def subject(self, make_provider: ProviderFactory) -> AsyncIterator[ProviderUnderTest]:
+        """The provider under test, started."""
+        async with under_test(make_provider(), self.deadline.total_seconds()) as subject:
+            yield subject
+
+    def pod(self, name: str = "web", **fields: Any) -> Pod:
+        """A pod that runs until it is deleted."""
+        return make_pod(name, **{"containers": (make_container(image=self.image),), **fields})
+
+    def ending_pod(self, exit_code: int) -> Pod:
+        """A pod whose container ends by itself with an exit code and is not started again."""
+        container = make_container(image=self.image, command=("sh", "-c", f"exit {exit_code}"))
+        return make_pod("job", containers=(container,), restart_policy="Never")
+
+    def impossible_pod(self) -> Pod | None:
+        """A pod that the provider can never run, if there is one."""
+        return None
+
+
+def not_applicable(reason: str) -> NoReturn:
+    """Skip a check that does not concern this provider."""
+    pytest.skip(reason)
