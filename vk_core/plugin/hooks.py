@@ -48,6 +48,8 @@ class Hooks:
 
     def commands(self, taken: Collection[str] = ()) -> list[Command]:
         """The commands that packages add, leaving out those whose name is taken."""
+        if not self.plugins:
+            return []
         from vk_core.plugin.spec import Command
 
         found: dict[str, Command] = {}
