@@ -41,6 +41,7 @@ class KeyedQueue(Generic[Key]):
         self._queued: set[Key] = set()
         self._running: set[Key] = set()
         self._dirty: set[Key] = set()
+        self._urgent: set[Key] = set()
         self._failures: dict[Key, int] = {}
         self._timers: dict[Key, asyncio.TimerHandle] = {}
         self._wake: deque[asyncio.Future[None]] = deque()
@@ -65,6 +66,8 @@ class KeyedQueue(Generic[Key]):
         """
         if key in self._running:
             self._dirty.add(key)
+            if urgent:
+                self._urgent.add(key)
             return
         if key in self._queued:
             return
@@ -92,6 +95,7 @@ class KeyedQueue(Generic[Key]):
         if timer is not None:
             timer.cancel()
         self._dirty.discard(key)
+        self._urgent.discard(key)
 
     def hold(self) -> None:
         """Begin to handle no more keys; those under way go on."""
@@ -170,11 +174,12 @@ class KeyedQueue(Generic[Key]):
 
     def _finish(self, key: Key, again: float | None) -> None:
         self._running.discard(key)
-        if key in self._dirty and key not in self._failures:
-            self._dirty.discard(key)
+        dirty, urgent = key in self._dirty, key in self._urgent
+        self._dirty.discard(key)
+        self._urgent.discard(key)
+        if urgent or (dirty and key not in self._failures):
             self._enqueue(key)
         elif again is not None:
-            self._dirty.discard(key)
             self.add_after(key, again)
         if not self.busy and self._idle is not None:
             self._idle.set_result(None)
