@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import typer
 
-from vk_core.cli import providers, run, version
+from vk_core.cli import dev, providers, run, version
 from vk_core.cli.lean import LeanCommand, LeanGroup
 from vk_core.cli.output import warn
 
@@ -25,6 +25,7 @@ def build_app(arguments: Sequence[str]) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
     )
     app.command(cls=LeanCommand)(run.run)
+    app.command(cls=LeanCommand)(dev.dev)
     app.add_typer(providers.app, name="providers")
     app.command(cls=LeanCommand)(version.version)
     if not arguments or arguments[0] not in BUILT_IN:

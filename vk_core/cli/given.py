@@ -129,7 +129,7 @@ def readable_file(text: str | None) -> Path | None:
     """A file that can be opened; None for none."""
     if text is None:
         return None
-    path = Path(text).expanduser()
+    path = Path(text)
     try:
         with path.open("rb"):
             return path

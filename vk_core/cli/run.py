@@ -3,42 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated
 
 import typer
 
-ENV_PREFIX = "VIRTUAL_KUBELET_"
-"""Every flag has an environment variable: this, and the flag's name in capitals."""
-
-Text: TypeAlias = str | None
-
-
-def env(flag: str, *others: str) -> str | list[str]:
-    """The environment variables of a flag; the first one that is set holds."""
-    own = ENV_PREFIX + flag.upper().replace("-", "_")
-    return [own, *others] if others else own
+from vk_core.cli.options import LogLevelOption, NodeNameOption, ProviderConfigOption, ProviderOption, Text, env
 
 
 def run(  # noqa: PLR0917 - typer passes them by name; `node_options` reads them from the context
     context: typer.Context,
-    provider: Annotated[
-        Text, typer.Option("--provider", envvar=env("provider"), metavar="NAME", help="Provider that runs the pods.")
-    ] = None,
-    provider_config: Annotated[
-        Text,
-        typer.Option(
-            "--provider-config",
-            envvar=env("provider-config"),
-            metavar="FILE",
-            help="TOML file with the provider's settings; its defaults without.",
-        ),
-    ] = None,
-    nodename: Annotated[
-        str,
-        typer.Option(
-            "--nodename", envvar=env("nodename", "DEFAULT_NODE_NAME"), metavar="NAME", help="Name of the node."
-        ),
-    ] = "virtual-kubelet",
+    provider: ProviderOption = None,
+    provider_config: ProviderConfigOption = None,
+    nodename: NodeNameOption = "virtual-kubelet",
     kubeconfig: Annotated[
         Text,
         typer.Option(
@@ -176,15 +152,7 @@ def run(  # noqa: PLR0917 - typer passes them by name; `node_options` reads them
             help="Remove the node from the cluster at a clean stop.",
         ),
     ] = False,
-    log_level: Annotated[
-        str,
-        typer.Option(
-            "--log-level",
-            envvar=env("log-level"),
-            metavar="debug|info|warning|error",
-            help="Least level that is shown.",
-        ),
-    ] = "info",
+    log_level: LogLevelOption = "info",
     log_format: Annotated[
         str, typer.Option("--log-format", envvar=env("log-format"), metavar="text|json", help="One line each, or JSON.")
     ] = "text",

@@ -1,0 +1,42 @@
+"""Options that several commands have, and the names of their environment variables."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeAlias
+
+import typer
+
+ENV_PREFIX = "VIRTUAL_KUBELET_"
+"""Every flag has an environment variable: this, and the flag's name in capitals."""
+
+Text: TypeAlias = str | None
+
+
+def env(flag: str, *others: str) -> str | list[str]:
+    """The environment variables of a flag; the first one that is set holds."""
+    own = ENV_PREFIX + flag.upper().replace("-", "_")
+    return [own, *others] if others else own
+
+
+ProviderOption: TypeAlias = Annotated[
+    Text, typer.Option("--provider", envvar=env("provider"), metavar="NAME", help="Provider that runs the pods.")
+]
+ProviderConfigOption: TypeAlias = Annotated[
+    Text,
+    typer.Option(
+        "--provider-config",
+        envvar=env("provider-config"),
+        metavar="FILE",
+        help="TOML file with the provider's settings; its defaults without.",
+    ),
+]
+NodeNameOption: TypeAlias = Annotated[
+    str,
+    typer.Option("--nodename", envvar=env("nodename", "DEFAULT_NODE_NAME"), metavar="NAME", help="Name of the node."),
+]
+LogLevelOption: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        "--log-level", envvar=env("log-level"), metavar="debug|info|warning|error", help="Least level that is shown."
+    ),
+]
