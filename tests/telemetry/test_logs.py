@@ -6,12 +6,13 @@ import io
 import json
 import logging
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 
 import pytest
 
-from vk_core.telemetry import logs
+from vk_core.telemetry import logs, sink
 
 MOMENT = 1795253641.1234
 
@@ -29,6 +30,12 @@ def record(message: str, **about: object) -> logging.LogRecord:
     made = logging.makeLogRecord({"name": "virtual_kubelet.pod", "levelname": "INFO", "msg": message, **about})
     made.created = MOMENT
     return made
+
+
+def written(stream: io.StringIO) -> str:
+    """All that was logged to a stream so far."""
+    logging.getLogger().handlers[-1].flush()
+    return stream.getvalue()
 
 
 def failure() -> logging.LogRecord:
@@ -77,13 +84,13 @@ def test_the_level_is_ours_and_libraries_are_held_to_warnings() -> None:
     logging.getLogger("virtual_kubelet.node").debug("ours")
     logging.getLogger("aiohttp.client").info("token=secret")
     logging.getLogger("aiohttp.client").warning("theirs")
-    assert [line.split(maxsplit=2)[2] for line in stream.getvalue().splitlines()] == [
+    assert [line.split(maxsplit=2)[2] for line in written(stream).splitlines()] == [
         "node: ours",
         "aiohttp.client: theirs",
     ]
     logs.setup("error", "text", stream)
     logging.getLogger("aiohttp.client").warning("theirs again")
-    assert "again" not in stream.getvalue()
+    assert "again" not in written(stream)
 
 
 def test_warnings_of_python_become_records() -> None:
@@ -92,4 +99,35 @@ def test_warnings_of_python_become_records() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         warnings.warn("old way", DeprecationWarning, stacklevel=1)
-    assert "old way" in json.loads(stream.getvalue())["message"]
+    assert "old way" in json.loads(written(stream))["message"]
+
+
+class StuckStream(io.StringIO):
+    """A pipe that nobody reads until it is told so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reader = threading.Event()
+        self.stuck = threading.Event()
+
+    def write(self, text: str) -> int:
+        self.stuck.set()
+        self.reader.wait(10)
+        return super().write(text)
+
+
+def test_a_standard_error_that_nobody_reads_stops_nothing_and_costs_the_last_lines(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sink, "MOST_WAITING", 2)
+    stream = StuckStream()
+    logs.setup("info", "text", stream)
+    log = logging.getLogger("virtual_kubelet.test")
+    log.info("first")
+    assert stream.stuck.wait(10)
+    for count in range(5):
+        log.info("line %d", count)
+    stream.reader.set()
+    *lines, note = written(stream).splitlines()
+    assert [line.rpartition(": ")[2] for line in lines] == ["first", "line 0", "line 1"]
+    assert note == "(3 lines are missing here: standard error was not read)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 import typer
@@ -9,6 +10,9 @@ import typer
 from vk_core.cli import dev, providers, run, version
 from vk_core.cli.lean import LeanCommand, LeanGroup
 from vk_core.cli.output import warn
+
+COMPLETION_VARIABLE = "_VIRTUAL_KUBELET_COMPLETE"
+"""Set by the shell's completion, as typer has it."""
 
 BUILT_IN = ("providers", "run", "dev", "version")
 
@@ -34,9 +38,13 @@ def build_app(arguments: Sequence[str]) -> typer.Typer:
 
 
 def _add_commands_of_plugins(app: typer.Typer) -> None:
+    """Adds what hooks bring; a lone command stands by itself, several are a group."""
     from vk_core.plugin.hooks import load_hooks
 
-    for command in load_hooks(report=warn).commands(taken=BUILT_IN):
+    # What is printed while a shell completes a word would stand in the middle of the user's line.
+    completing = COMPLETION_VARIABLE in os.environ
+    hooks = load_hooks(report=(lambda _line: None) if completing else warn)
+    for command in hooks.commands(taken=BUILT_IN):
         only = command.app.registered_commands
         if len(only) == 1 and not command.app.registered_groups and not command.app.registered_callback:
             only[0].name = command.name

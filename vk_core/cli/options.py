@@ -18,8 +18,23 @@ def env(flag: str, *others: str) -> str | list[str]:
     return [own, *others] if others else own
 
 
+def complete_provider(incomplete: str) -> list[str]:
+    """The installed providers whose names begin like this, for the shell."""
+    from vk_core.plugin import PROVIDER_GROUP
+    from vk_core.plugin.entries import installed
+
+    return [entry.name for entry in installed(PROVIDER_GROUP) if entry.name.startswith(incomplete)]
+
+
 ProviderOption: TypeAlias = Annotated[
-    Text, typer.Option("--provider", envvar=env("provider"), metavar="NAME", help="Provider that runs the pods.")
+    Text,
+    typer.Option(
+        "--provider",
+        envvar=env("provider"),
+        metavar="NAME",
+        help="Provider that runs the pods.",
+        autocompletion=complete_provider,
+    ),
 ]
 ProviderConfigOption: TypeAlias = Annotated[
     Text,

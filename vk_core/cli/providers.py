@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 import typer
 
 from vk_core.cli.lean import LeanCommand, LeanGroup
+from vk_core.cli.options import complete_provider
 from vk_core.cli.output import OutputOption, print_json, print_table
 
 app = typer.Typer(cls=LeanGroup, help="List, show and check the installed providers.")
 
-NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the provider, as listed.")]
+NameArgument: TypeAlias = Annotated[
+    str, typer.Argument(metavar="NAME", help="Name of the provider, as listed.", autocompletion=complete_provider)
+]
 
 
 @app.callback(invoke_without_command=True)

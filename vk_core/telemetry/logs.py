@@ -12,6 +12,8 @@ import logging
 import sys
 from typing import Literal, TextIO, TypeAlias
 
+from vk_core.telemetry.sink import ThreadedHandler
+
 Format: TypeAlias = Literal["text", "json"]
 
 ROOT = "virtual_kubelet"
@@ -34,10 +36,11 @@ def setup(level: str = "info", form: Format = "text", stream: TextIO | None = No
         form: `text` or `json`.
         stream: where to; standard error unless told otherwise.
     """
-    handler = logging.StreamHandler(stream or sys.stderr)
+    handler = ThreadedHandler(stream or sys.stderr)
     handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
     root = logging.getLogger()
     for old in root.handlers[:]:
+        old.flush()
         root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(max(LEVELS[level], logging.WARNING))
