@@ -59,7 +59,11 @@ class NodeAgent(Process):
     ) -> None:
         command = [command_path(), "run", "--kubeconfig", str(kubeconfig), "--nodename", node, *arguments]
         # Without colours, and without what the user has set for another node.
-        own = {name: value for name, value in os.environ.items() if not name.startswith(("VK_", "VKUBELET_", "KUBE"))}
+        own = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("VIRTUAL_KUBELET_", "VKUBELET_", "KUBE"))
+        }
         own |= {"NO_COLOR": "1", "COLUMNS": "200"} | dict(environment or {})
         self.api = api
         self.node = node
@@ -77,7 +81,7 @@ class NodeAgent(Process):
         try:
             self.api.wait_until(leases, self._renewed, seconds, hopeless=self._ended)
             left = until - time.monotonic()
-            return self.api.wait_until(f"/api/v1/nodes{named}", _ready, left, hopeless=self._ended)[0]
+            return self.api.wait_until(f"/api/v1/nodes{named}", is_ready, left, hopeless=self._ended)[0]
         except ApiError as error:
             ended = f"virtual-kubelet ended with status {self.exit_status}" if self._ended() else str(error)
             raise RuntimeError(f"node {self.node} is not Ready: {ended}\n{self.last_words(40)}") from None
@@ -105,6 +109,7 @@ class NodeAgent(Process):
         return any(renewed >= self.started_at for renewed in times)
 
 
-def _ready(nodes: list[Object]) -> bool:
+def is_ready(nodes: list[Object]) -> bool:
+    """Whether one of the nodes has the condition Ready."""
     conditions = [condition for node in nodes for condition in node.get("status", {}).get("conditions", ())]
     return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)

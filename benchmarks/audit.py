@@ -1,0 +1,88 @@
+"""How many requests Virtual Kubelet makes for a pod, counted by the API server itself.
+
+The API server's audit log names the user of every request; Virtual Kubelet runs as a user of its own. This has a
+control plane of its own, because writing the log would slow down the one on which rates are measured.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from benchmarks.contenders import VirtualKubelet
+from benchmarks.driver import Load, make_namespace
+from benchmarks.usage import until_quiet
+from scripts.control_plane.cluster import ControlPlane
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+POLICY = """\
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+- level: Request
+  users: [virtual-kubelet]
+  resources: [{group: "", resources: ["pods", "pods/*"]}]
+- level: Metadata
+  users: [virtual-kubelet]
+- level: None
+"""
+# The node's own signs of life: their number depends on time, not on pods.
+HEARTBEATS = {"leases", "nodes", "nodes/status"}
+EVENTS = {"events"}
+
+
+@dataclass(frozen=True)
+class Requests:
+    """Requests by verb and resource while some pods were created, ran and were deleted."""
+
+    pods: int
+    by_kind: dict[str, int]
+    per_pod: float
+    events_per_pod: float
+
+
+async def count_requests(folder: Path, pods: int) -> Requests:
+    """Let `pods` pods come and go, and count what the API server was asked in the meantime."""
+    policy, log = folder / "audit-policy.yaml", folder / "audit.log"
+    policy.write_text(POLICY)
+    flags = (f"--audit-policy-file={policy}", f"--audit-log-path={log}", "--audit-log-mode=blocking")
+    with ControlPlane(apiserver_flags=flags) as plane:
+        make_namespace(plane)
+        subject = VirtualKubelet(plane, folder)
+        subject.start()
+        assert subject.process is not None
+        names = [f"pod-{number}" for number in range(pods)]
+        async with Load(plane) as load:
+            await load.create(names, subject.node)
+            await load.until_running(names)
+            await load.delete(names)
+            await load.until_gone(names)
+        await until_quiet(subject.process.pid)
+        subject.stop()
+    return _counted(log, pods)
+
+
+def _counted(log: Path, pods: int) -> Requests:
+    kinds: Counter[str] = Counter()
+    resources: Counter[str] = Counter()
+    with log.open() as lines:
+        for line in lines:
+            entry = json.loads(line)
+            if entry["stage"] == "ResponseStarted":
+                continue  # a watch has this stage besides its end
+            found = entry.get("objectRef", {})
+            resource = "/".join(part for part in (found.get("resource"), found.get("subresource")) if part)
+            kinds[f"{entry['verb']} {resource or entry['requestURI'].partition('?')[0]}"] += 1
+            resources[resource] += 1
+    others = sum(count for resource, count in resources.items() if resource not in HEARTBEATS | EVENTS)
+    return Requests(
+        pods=pods,
+        by_kind=dict(kinds.most_common()),
+        per_pod=others / pods,
+        events_per_pod=sum(resources[resource] for resource in EVENTS) / pods,
+    )

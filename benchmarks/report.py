@@ -1,0 +1,115 @@
+"""Prints what was measured as a table and keeps it as JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.contenders import LIMIT, NAMES
+
+if TYPE_CHECKING:
+    from benchmarks.audit import Requests
+    from benchmarks.startup import Startup
+    from benchmarks.turns import Turn
+
+COLUMNS = (
+    "pods",
+    "who",
+    "create → Running\npods/s",
+    "of limit",
+    "delete → gone\npods/s",
+    "of limit",
+    "CPU ms/pod\ncreate",
+    "CPU ms/pod\ndelete",
+    "RSS MiB\n(peak)",
+    "idle CPU\n% of a core",
+)
+NOTHING = "-"
+
+
+def print_rates(turns: list[Turn], console: Console) -> None:
+    """One row for each size and contender: medians over the turns, with the range where there was more than one."""
+    table = Table(*COLUMNS, title="Pods on one node", title_justify="left")
+    for column in (0, *range(2, len(COLUMNS))):
+        table.columns[column].justify = "right"
+    for pods in sorted({turn.pods for turn in turns}):
+        of_size = [turn for turn in turns if turn.pods == pods]
+        limits = [turn for turn in of_size if turn.contender == LIMIT]
+        for name in NAMES:
+            own = [turn for turn in of_size if turn.contender == name]
+            if own:
+                table.add_row(f"{pods:,}".replace(",", " "), name, *_row(own, limits))
+        table.add_section()
+    console.print(table)
+
+
+def print_requests(requests: Requests, console: Console) -> None:
+    """What Virtual Kubelet asked of the API server."""
+    console.print(
+        f"Requests of virtual-kubelet per pod, create → Running → gone, {requests.pods} pods: {requests.per_pod:.3f} "
+        f"apart from events ({requests.events_per_pod:.3f}) and from the node's own heartbeats"
+    )
+    console.print("  " + ", ".join(f"{count} {kind}" for kind, count in requests.by_kind.items()), style="dim")
+
+
+def print_startup(startup: Startup, console: Console) -> None:
+    """What somebody at a prompt waits for."""
+    console.print(
+        f"virtual-kubelet --help {startup.help:.0f} ms, providers list {startup.providers_list:.0f} ms, "
+        f"dev to node Ready {startup.dev_ready:.0f} ms (medians)"
+    )
+
+
+def write_json(
+    path: Path, turns: list[Turn], requests: Requests | None, startup: Startup | None, facts: dict[str, Any]
+) -> None:
+    """Everything measured, and on what machine."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    found = {
+        "machine": {"cpus": os.cpu_count(), "system": platform.platform(), "python": platform.python_version()} | facts,
+        "turns": [asdict(turn) for turn in turns],
+        "requests": asdict(requests) if requests else None,
+        "startup_ms": asdict(startup) if startup else None,
+    }
+    path.write_text(json.dumps(found, indent=2) + "\n")
+
+
+def _row(own: list[Turn], limits: list[Turn]) -> list[str]:
+    creates, deletes = [turn.create_to_running for turn in own], [turn.delete_to_gone for turn in own]
+    return [
+        _spread(creates),
+        _share(creates, [turn.create_to_running for turn in limits]),
+        _spread(deletes),
+        _share(deletes, [turn.delete_to_gone for turn in limits]),
+        _median([turn.cpu_create for turn in own], ".2f"),
+        _median([turn.cpu_delete for turn in own], ".2f"),
+        _memory(own),
+        _median([turn.idle for turn in own], ".1f"),
+    ]
+
+
+def _memory(own: list[Turn]) -> str:
+    now = _median([turn.memory for turn in own], ".0f")
+    return now if now == NOTHING else f"{now} ({_median([turn.memory_peak for turn in own], '.0f')})"
+
+
+def _spread(rates: list[float]) -> str:
+    middle = f"{statistics.median(rates):.0f}"
+    return middle if len(rates) == 1 else f"{middle} ({min(rates):.0f}-{max(rates):.0f})"
+
+
+def _share(rates: list[float], limits: list[float]) -> str:
+    return f"{statistics.median(rates) / statistics.median(limits):.2f}" if limits else NOTHING
+
+
+def _median(values: list[float | None], form: str) -> str:
+    known = [value for value in values if value is not None]
+    return format(statistics.median(known), form) if known else NOTHING
