@@ -45,7 +45,7 @@ NOTHING = Decision(Action.NOTHING)
 def decide(record: PodRecord) -> Decision:
     """What to do about a pod next."""
     if not record.wanted:
-        return _stop(record) if record.present else Decision(Action.FORGET)
+        return Decision(Action.FORGET) if _is_settled(record) else _stop(record)
     if record.deleting:
         return _stop(record) if record.present else NOTHING
     if is_finished(record.pod.status) or record.verdict is not None:
@@ -59,9 +59,7 @@ def may_remove(record: PodRecord) -> bool:
     """Whether a pod that is being deleted has ended, so that the API server can let go of it."""
     if not (record.wanted and record.deleting) or record.removed:
         return False
-    if not record.present:
-        return not record.calling
-    return record.stop_grace_seconds is not None and record.actual is not None and has_stopped(record.actual)
+    return _is_settled(record) and not (record.calling and not record.present)
 
 
 def needs_update(record: PodRecord) -> bool:
@@ -115,6 +113,13 @@ def _start(record: PodRecord) -> Decision:
         return Decision(Action.CREATE)
     never = record.pod.spec.restart_policy == "Never"
     return Decision(Action.GIVE_UP if never else Action.RECREATE)
+
+
+def _is_settled(record: PodRecord) -> bool:
+    """Whether nothing is left to do in the provider for a pod that must go."""
+    if not record.present:
+        return True
+    return record.stop_grace_seconds is not None and record.actual is not None and has_stopped(record.actual)
 
 
 def _is_over(record: PodRecord) -> bool:
