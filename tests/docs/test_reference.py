@@ -16,7 +16,7 @@ def made() -> dict[str, str]:
     return pages()
 
 
-@pytest.mark.parametrize("name", ["cli.md", "environment.md", "mock.md"])
+@pytest.mark.parametrize("name", ["cli.md", "environment.md", "hooks.md", "mock.md"])
 def test_a_reference_page_is_current(made: dict[str, str], name: str) -> None:
     assert (REFERENCE / name).read_text(encoding="utf-8") == made[name], (
         "run: python -m vk_core.cli.reference docs/reference"

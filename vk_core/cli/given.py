@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import typer
 
 from vk_core.cli import flags
-from vk_core.errors import UsageError
+from vk_core.errors import PluginError, UsageError
 from vk_core.runtime.options import NodeOptions
 
 Value = TypeVar("Value")
@@ -41,7 +41,7 @@ class Given:
         try:
             return parse(value)
         except ValueError as error:
-            got = "" if "got" in str(error) else f", got {value!r}"
+            got = "" if repr(value) in str(error) or " got " in str(error) else f", got {value!r}"
             self.problems.append(f"{self.source(name)}: {error}{got}")
             return None  # type: ignore[return-value]  # never seen: `finish` raises
 
@@ -76,7 +76,7 @@ class Given:
             return flags.make_taint(*parts)
         except ValueError as error:
             names = ", ".join(name for name in TAINT_VARIABLES if self._environment.get(name))
-            self.problems.append(f"{names}: {error}")
+            self.problems.append(f"{names or self.source('provider')}: {error}")
             return None
 
     def finish(self) -> None:
@@ -115,14 +115,18 @@ def node_options(given: Given) -> NodeOptions:
 
 
 def provider_name(text: str | None) -> str:
-    """The name of the provider, which has to be given and fits into a taint."""
-    if not text:
-        from vk_core.plugin import PROVIDER_GROUP
-        from vk_core.plugin.entries import installed
+    """The name of an installed provider."""
+    from vk_core.plugin import PROVIDER_GROUP
+    from vk_core.plugin.discovery import find_provider
+    from vk_core.plugin.entries import installed
 
+    if not text:
         names = ", ".join(entry.name for entry in installed(PROVIDER_GROUP))
-        raise ValueError(f"expected the name of a provider, got none; installed: {names or 'none, see vk-mock'}")
-    return text
+        raise ValueError(f"expected the name of a provider, got none; there is {names or 'none installed'}")
+    try:
+        return find_provider(text).name
+    except PluginError as error:
+        raise ValueError(str(error)) from None
 
 
 def readable_file(text: str | None) -> Path | None:

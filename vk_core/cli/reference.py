@@ -5,6 +5,7 @@ A test compares the pages with what this module makes, so that they are never ou
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -31,7 +32,7 @@ _OTHER_VARIABLES = (
 def pages() -> dict[str, str]:
     """All pages by file name."""
     root = root_command()
-    found = {"cli.md": cli_page(root), "environment.md": environment_page(root)}
+    found = {"cli.md": cli_page(root), "environment.md": environment_page(root), "hooks.md": hooks_page()}
     return found | {f"{name}.md": provider_page(name) for name in PROVIDERS}
 
 
@@ -83,6 +84,23 @@ def environment_page(root: Any) -> str:
     rows += [(f"`{name}`", flag, meaning) for name, flag, meaning in _OTHER_VARIABLES]
     intro = "A flag on the command line comes before its environment variables; of those, its own comes first.\n"
     return "\n".join([_NOTE, "# Environment variables\n", intro, _table(("Variable", "Flag", "Meaning"), rows)])
+
+
+def hooks_page() -> str:
+    """The page about what packages may add beside a provider."""
+    from vk_core.plugin import spec
+
+    parts = [_NOTE, "# Hooks\n", _prose((spec.__doc__ or "").partition("\n")[2])]
+    for name, hook in vars(spec).items():
+        if name.startswith("virtual_kubelet_"):
+            signature = str(inspect.signature(hook)).replace("'", "")
+            parts.append(f"## `{name}`\n\n```python\ndef {name}{signature}\n```\n")
+            parts.append(_prose(hook.__doc__))
+    return "\n".join(parts)
+
+
+def _prose(docstring: str) -> str:
+    return inspect.cleandoc(docstring) + "\n"
 
 
 def provider_page(name: str) -> str:
