@@ -86,7 +86,8 @@ def test_a_broken_provider_is_looked_at_every_time(packages: Packages, cache: Pa
     """What it lacks may be anything on the machine, so nothing could tell that it was repaired."""
     packages.add("vk-picky", "import os; os.environ['VK_PICKY']; from vk_fine import PROVIDER")
     packages.add_provider("vk-fine")
-    assert "KeyError: 'VK_PICKY'" in look(packages, cache)["vk-picky"].problem
+    for _ in range(2):
+        assert "KeyError: 'VK_PICKY'" in look(packages, cache)["vk-picky"].problem
     os.environ["VK_PICKY"] = "now"
     try:
         assert not look(packages, cache)["vk-picky"].problem
