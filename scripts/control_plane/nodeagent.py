@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from scripts.control_plane.apiclient import ApiClient, Object
 
 READY_SECONDS = 30.0
+LOG_SECONDS = 0.05
 
 
 def command_path() -> str:
@@ -85,6 +86,22 @@ class NodeAgent(Process):
         except ApiError as error:
             ended = f"virtual-kubelet ended with status {self.exit_status}" if self._ended() else str(error)
             raise RuntimeError(f"node {self.node} is not Ready: {ended}\n{self.last_words(40)}") from None
+
+    def wait_for_line(self, text: str, seconds: float = READY_SECONDS) -> str:
+        """Wait until a line with this text is in the log; returns the line.
+
+        Raises:
+            RuntimeError: there was none in time, or the process ended without one.
+        """
+        until = time.monotonic() + seconds
+        while True:
+            over = self._ended() or time.monotonic() >= until
+            for line in self.log().splitlines():
+                if text in line:
+                    return line
+            if over:
+                raise RuntimeError(f"no line with {text!r}:\n{self.last_words(40)}")
+            time.sleep(LOG_SECONDS)  # a log file has no watch to wait on
 
     def remove(self) -> None:
         """Kill the process if it runs, and delete its node, its lease and the pods bound to it."""

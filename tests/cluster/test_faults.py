@@ -1,7 +1,8 @@
-"""Three hundred pods churn while something breaks; afterwards each is what it should be, once, and nothing is left over."""
+"""Three hundred pods churn while something breaks; afterwards each is what it should be, once, and nothing else is."""
 
 from __future__ import annotations
 
+import signal
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -94,9 +95,7 @@ def is_running(pod: dict[str, Any], image: str = "") -> bool:
 
 
 @pytest.fixture
-def churn(
-    control_plane: ControlPlane, namespace: str, virtual_kubelet: StartVirtualKubelet, tmp_path: Path
-) -> Churn:
+def churn(control_plane: ControlPlane, namespace: str, virtual_kubelet: StartVirtualKubelet, tmp_path: Path) -> Churn:
     ledger = LedgerFolder(tmp_path)
     agent = virtual_kubelet(
         "--provider",
@@ -157,7 +156,7 @@ def test_a_second_process_of_the_same_node_waits_and_takes_over_from_a_dead_one(
         environment=churn.ledger.environment,
         ready=False,
     )
-    wait_for_line(second, "standing by")
+    second.wait_for_line("standing by")
     churn.roll()
     churn.agent.kill()
     second.wait_ready(seconds=10)  # far less than the lease of 40 s
@@ -167,8 +166,6 @@ def test_a_second_process_of_the_same_node_waits_and_takes_over_from_a_dead_one(
 def test_a_process_that_has_lost_its_lease_stops_acting(
     control_plane: ControlPlane, virtual_kubelet: StartVirtualKubelet
 ) -> None:
-    import signal
-
     first = virtual_kubelet("--lease-duration=4s")
     first.send(signal.SIGSTOP)
     second = virtual_kubelet("--lease-duration=4s", node=first.node)
@@ -176,11 +173,3 @@ def test_a_process_that_has_lost_its_lease_stops_acting(
     assert first.wait(20) == 1
     assert "another process has taken over the node" in first.log()
     assert second.running
-
-
-def wait_for_line(agent: NodeAgent, text: str, seconds: float = 20.0) -> None:
-    until = time.monotonic() + seconds
-    while text not in agent.log():
-        assert time.monotonic() < until, f"no {text!r} in\n{agent.log()}"
-        assert agent.running, agent.log()
-        time.sleep(0.05)  # a log file has no watch to wait on

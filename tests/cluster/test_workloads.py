@@ -34,7 +34,7 @@ class Kubectl:
         self.namespace = namespace
         self.node = node
 
-    def __call__(self, *arguments: str, text: str | None = None) -> str:
+    def __call__(self, *arguments: str, text: str = "") -> str:
         return self.plane.kubectl("-n", self.namespace, *arguments, text=text)
 
     def apply(self, manifest: dict[str, Any]) -> None:
@@ -80,7 +80,9 @@ def test_a_deployment_becomes_available_is_scaled_rolled_and_scaled_to_nothing(k
     kubectl("rollout", "status", "deployment/web", "--timeout=60s")
     kubectl("set", "image", "deployment/web", "c=web:2")
     kubectl("rollout", "status", "deployment/web", "--timeout=60s")
-    pods = kubectl.wait_pods(lambda pods: len(pods) == 300 and not any("deletionTimestamp" in p["metadata"] for p in pods))
+    pods = kubectl.wait_pods(
+        lambda pods: len(pods) == 300 and not any("deletionTimestamp" in p["metadata"] for p in pods)
+    )
     assert {pod["status"]["containerStatuses"][0]["image"] for pod in pods} == {"web:2"}
     assert len({pod["status"]["podIP"] for pod in pods}) == 300
     kubectl("scale", "deployment/web", "--replicas=0")

@@ -149,7 +149,8 @@ class PodController:
             return
         before, record.pod, record.wanted = record.pod, new, True
         if new.metadata.resource_version == record.written_version:
-            return  # our own write coming back; everything it could say is known
+            record.written = None  # our own write coming back; everything it could say is known
+            return
         # Something that may help happened: no reason to sit out a back-off.
         urgent = before.metadata.generation != new.metadata.generation or (
             before.metadata.deletion_timestamp != new.metadata.deletion_timestamp

@@ -7,6 +7,7 @@ the queue brings the pod back after a delay.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 
@@ -15,7 +16,7 @@ from msgspec.structs import replace
 from vk_core.api.node import Node
 from vk_core.api.pod import Pod
 from vk_core.api.podstatus import PodStatus
-from vk_core.errors import InvalidInput, NotFound
+from vk_core.errors import InvalidInput, NotFound, ProviderError
 from vk_core.kube.events import EventRecorder
 from vk_core.pod import reasons
 from vk_core.pod.admission import admit
@@ -23,6 +24,7 @@ from vk_core.pod.book import PodBook
 from vk_core.pod.decide import Action, decide
 from vk_core.pod.phase import FAILED, has_stopped, is_finished
 from vk_core.pod.record import PodRecord, reference
+from vk_core.provider.capabilities import NotifiesPods
 from vk_core.provider.protocol import OWNER_ANNOTATION, Provider
 
 SLOW_CREATE_SECONDS = 1.0
@@ -54,6 +56,7 @@ class PodExecutor:
         publish: Callable[[str], None],
     ) -> None:
         self._provider = provider
+        self._notifies = isinstance(provider, NotifiesPods)
         self._book = book
         self._events = events
         self._owner = owner
@@ -113,16 +116,21 @@ class PodExecutor:
             self._trouble(uid, record, str(error) or repr(error))
             raise
         else:
-            self._created(uid, record, pod)
+            await self._created(uid, record, pod)
         finally:
             slow.cancel()
 
-    def _created(self, uid: str, record: PodRecord, pod: Pod) -> None:
+    async def _created(self, uid: str, record: PodRecord, pod: Pod) -> None:
         record.present = True
         record.handed = pod
         record.trouble = ""
         if record.actual is None:
             record.creating = True
+            if not self._notifies:
+                # Waiting for the next round would show a pod that runs as one that is being created. A back end that
+                # does not know it yet is no failure to create it.
+                with contextlib.suppress(ProviderError):
+                    record.actual = await self._provider.get_pod_status(record.key)
         self._events.record(reference(pod), reasons.CREATED, "Create pod in provider successfully")
         self._publish(uid)
 
@@ -180,6 +188,9 @@ class PodExecutor:
             raise
         else:
             record.handed = pod
+            # Resources may have been resized.
+            self._book.usage.remove(uid)
+            self._book.usage.add(pod)
             self._events.record(reference(pod), reasons.UPDATED, "Update pod in provider successfully")
             self._publish(uid)
 

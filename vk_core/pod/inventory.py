@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable
 
 from vk_core.aio.backoff import Backoff
+from vk_core.api.meta import Time, utc_now
 from vk_core.api.pod import Pod
 from vk_core.errors import NotFound, VirtualKubeletError
 from vk_core.pod.book import PodBook
@@ -42,6 +43,7 @@ class Inventory:
         sync: has a pod looked at soon.
         period_seconds: between two rounds when the provider notifies by itself.
         polls: whether the provider must be polled because it does not.
+        now: the wall clock.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Inventory:
         sync: Callable[[str], None],
         period_seconds: float,
         polls: bool,
+        now: Callable[[], Time] = utc_now,
     ) -> None:
         self._provider = provider
         self._book = book
@@ -64,6 +67,7 @@ class Inventory:
         self._sync = sync
         self._period_seconds = period_seconds
         self._polls = polls
+        self._now = now
 
     async def take_first(self) -> None:
         """Learn what the provider has before anything is started; tries until it answers."""
@@ -138,13 +142,20 @@ class Inventory:
         return pod.metadata.annotations.get(OWNER_ANNOTATION) == self._owner
 
     def _pause_seconds(self) -> float:
-        if not self._polls:
-            return self._period_seconds
-        moving = any(_is_moving(record) for _, record in self._book)
-        return POLL_SOON_SECONDS if moving else POLL_SECONDS
+        now = self._now()
+        if self._polls:
+            return POLL_SOON_SECONDS if any(_is_moving(record) for _, record in self._book) else POLL_SECONDS
+        # A pod that should have ended may be one that the provider no longer has and forgot to tell about.
+        overdue = any(_is_overdue(record, now) for _, record in self._book)
+        return min(POLL_SECONDS, self._period_seconds) if overdue else self._period_seconds
 
 
 def _is_moving(record: PodRecord) -> bool:
     if not record.present:
         return False
     return record.deleting or not record.wanted or record.actual is None or record.actual.phase in {"", "Pending"}
+
+
+def _is_overdue(record: PodRecord, now: Time) -> bool:
+    ends = record.pod.metadata.deletion_timestamp
+    return record.present and ends is not None and ends < now

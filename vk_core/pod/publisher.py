@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from vk_core.api.meta import Time, utc_now
-from vk_core.api.podstatus import PodStatus
 from vk_core.kube.client import KubeClient
 from vk_core.kube.errors import ObjectConflict, ObjectNotFound
 from vk_core.kube.resources import PODS
@@ -77,8 +76,3 @@ class PodPublisher:
             PODS, metadata.name, namespace=metadata.namespace, uid=metadata.uid, grace_period_seconds=0
         )
         record.removed = True
-
-
-def differs(record: PodRecord, seen: PodStatus) -> bool:
-    """Whether the API server shows something else than was written last."""
-    return record.written is not None and bool(diff_status(seen, record.written))

@@ -52,7 +52,8 @@ class Provider(Protocol):
         """Begin to stop a pod; return at once. Called again when the grace period becomes shorter.
 
         Containers get `grace_period_seconds` to end by themselves; 0 is at once. When they have ended the provider
-        reports a status with all containers terminated, or simply no longer has the pod.
+        reports a status with all containers terminated, and from then on it need not have the pod any longer. (A pod
+        that is simply gone is noticed too, but only when core compares the next time.)
 
         Raises:
             NotFound: the pod is gone already, which is success.
