@@ -43,6 +43,15 @@ async def test_a_thread_can_still_wake_the_loop_when_nothing_else_is_to_happen()
     assert await asyncio.to_thread(lambda: "done") == "done"
 
 
+def test_an_error_in_a_callback_is_not_lost() -> None:
+    async def fail_behind_the_back() -> None:
+        asyncio.get_running_loop().call_later(1, [].pop)
+        await asyncio.sleep(2)
+
+    with pytest.raises(IndexError):
+        run_in_virtual_time(fail_behind_the_back())
+
+
 def test_arguments_reach_a_test_on_virtual_time() -> None:
     @virtual_time
     async def test(number: int) -> None:

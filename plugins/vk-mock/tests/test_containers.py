@@ -126,10 +126,12 @@ async def test_a_sidecar_runs_beside_the_containers_and_ends_with_them() -> None
 @virtual_time
 async def test_a_sidecar_that_ends_is_started_again_without_disturbing_the_containers() -> None:
     pod = make_pod(init_containers=(make_container("proxy", restart_policy="Always"),), restart_policy="Never")
-    mock = await Mock.running(pod, endings=(Ending(container="proxy", after=seconds(5)),))
+    endings = (Ending(container="proxy", after=seconds(5)), Ending(container="main", after=seconds(12)))
+    mock = await Mock.running(pod, endings=endings)
     assert await mock.state_at(6) == "Running running running"
     assert (await mock.status()).init_container_statuses[0].restart_count == 1
     assert await mock.state_at(11) == "Running CrashLoopBackOff running"
+    assert await mock.state_at(12) == "Succeeded 0 0"
 
 
 @pytest.mark.parametrize(
@@ -179,7 +181,8 @@ async def test_a_restarted_container_tells_how_it_ended_before() -> None:
 
 @virtual_time
 async def test_a_changed_image_replaces_the_container_whatever_the_restart_policy() -> None:
-    mock = await Mock.running(make_pod(restart_policy="Never"), delays=Delays(pull=seconds(5)))
+    pod = make_pod(restart_policy="Never")
+    mock = await Mock.running(pod, delays=Delays(pull=seconds(5)), endings=(Ending(after=seconds(60)),))
     await mock.state_at(10)
     changed = replace(mock.pod, spec=replace(mock.pod.spec, containers=(make_container(image="nginx:2"),)))
     await mock.provider.update_pod(changed)
@@ -187,6 +190,8 @@ async def test_a_changed_image_replaces_the_container_whatever_the_restart_polic
     assert await mock.state_at(15) == "Running running"
     (status,) = (await mock.status()).container_statuses
     assert (status.image, status.restart_count) == ("nginx:2", 1)
+    assert await mock.state_at(74) == "Running running"
+    assert await mock.state_at(75) == "Succeeded 0"
 
 
 @virtual_time
@@ -225,6 +230,16 @@ async def test_a_pod_that_is_active_for_too_long_fails() -> None:
     assert (await mock.status()).reason == "DeadlineExceeded"
 
 
+@virtual_time
+async def test_a_pod_that_has_finished_before_its_deadline_stays_as_it_is() -> None:
+    pod = make_pod(active_deadline_seconds=60, restart_policy="Never")
+    mock = await Mock.running(pod, endings=(Ending(after=seconds(5)),))
+    assert await mock.state_at(61) == "Succeeded 0"
+    await mock.provider.update_pod(replace(pod, metadata=replace(pod.metadata, labels={"seen": "true"})))
+    assert describe(await mock.status()) == "Succeeded 0"
+    assert (await mock.status()).reason == ""
+
+
 @pytest.mark.parametrize(
     ("stop", "grace_period_seconds", "ends_at", "exit_code"),
     [
@@ -258,6 +273,7 @@ async def test_a_second_delete_only_shortens_the_grace_period(second: int, ends_
     assert await mock.state_at(ends_at - 0.1) == "Running running"
     await asyncio.sleep(0.1)
     assert describe(mock.told[-1]) == "Failed 137"
+    await asyncio.sleep(3600)
 
 
 @virtual_time
@@ -266,6 +282,14 @@ async def test_a_pod_that_waits_to_be_started_needs_no_time_to_stop() -> None:
     await mock.provider.delete_pod(mock.pod, 30)
     assert describe(mock.told[-1]) == "Failed 137"
     assert await mock.provider.get_pods() == []
+
+
+@virtual_time
+async def test_a_pod_that_waits_to_be_started_again_has_ended_as_it_did_last() -> None:
+    mock = await Mock.running(make_pod(), endings=(Ending(exit_code=3),), delays=Delays(stop=seconds(60)))
+    assert await mock.state_at(1) == "Running CrashLoopBackOff"
+    await mock.provider.delete_pod(mock.pod, 30)
+    assert describe(mock.told[-1]) == "Failed 3"
 
 
 @virtual_time

@@ -122,6 +122,7 @@ async def test_every_pod_has_an_address_of_its_own_until_there_are_none_left() -
     with pytest.raises(Unavailable, match=r"10\.1\.2\.0/29"):
         await mock.create_pod(pods[6])
     await mock.delete_pod(pods[2], 0)
+    await mock.delete_pod(pods[0], 0)
     await mock.create_pod(pods[6])
     assert (await mock.get_pod_status(PodKey.of(pods[6]))).pod_ip == "10.1.2.3"
 
