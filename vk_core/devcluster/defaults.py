@@ -1,0 +1,103 @@
+"""What the API server fills in when an object leaves it out, for all kinds but pods (those are in `poddefaults`).
+
+Defaults are written into the given object, which has just been read from a request and belongs to nobody else yet.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from typing import Any
+
+from vk_core.devcluster.poddefaults import default_pod, normalise_quantities
+from vk_core.devcluster.resources import EVENTS, NAMESPACES, NODES, PODS, SECRETS, SERVICES, Resource
+
+Object = dict[str, Any]
+
+
+def normalise(resource: Resource, object: Object) -> None:
+    """Brings quantities into their canonical text wherever a kind has some; numbers become text."""
+    if resource is PODS:
+        _each_container(
+            object, lambda container: normalise_quantities(container.get("resources"), "limits", "requests")
+        )
+        spec = object.get("spec")
+        if isinstance(spec, dict):
+            normalise_quantities(spec, "overhead")
+            normalise_quantities(spec.get("resources"), "limits", "requests")
+    elif resource is NODES:
+        normalise_quantities(object.get("status"), "capacity", "allocatable")
+
+
+def apply_defaults(resource: Resource, object: Object) -> None:
+    """Fills in the defaults of a kind; the object has the right structure already."""
+    default = _DEFAULTS.get(resource)
+    if default is not None:
+        default(object)
+
+
+def _each_container(pod: Object, change: Callable[[Object], None]) -> None:
+    spec = pod.get("spec")
+    if not isinstance(spec, dict):
+        return
+    for field in ("containers", "initContainers", "ephemeralContainers"):
+        containers = spec.get(field)
+        for container in containers if isinstance(containers, list) else ():
+            if isinstance(container, dict):
+                change(container)
+
+
+def _namespace(namespace: Object) -> None:
+    spec = namespace.setdefault("spec", {})
+    spec.setdefault("finalizers", ["kubernetes"])
+    namespace.setdefault("status", {}).setdefault("phase", "Active")
+    labels = namespace["metadata"].setdefault("labels", {})
+    labels["kubernetes.io/metadata.name"] = namespace["metadata"].get("name", "")
+
+
+def _node(node: Object) -> None:
+    node.setdefault("spec", {})
+    status = node.setdefault("status", {})
+    if "capacity" in status and "allocatable" not in status:
+        status["allocatable"] = dict(status["capacity"])
+
+
+def _secret(secret: Object) -> None:
+    secret.setdefault("type", "Opaque")
+    plain = secret.pop("stringData", None)
+    if plain:
+        data = secret.setdefault("data", {})
+        data.update({key: base64.b64encode(value.encode()).decode() for key, value in plain.items()})
+
+
+def _service(service: Object) -> None:
+    spec = service.setdefault("spec", {})
+    spec.setdefault("sessionAffinity", "None")
+    spec.setdefault("type", "ClusterIP")
+    for port in spec.get("ports", ()):
+        port.setdefault("protocol", "TCP")
+        port.setdefault("targetPort", port.get("port"))
+    if spec["type"] != "ExternalName":
+        spec.setdefault("internalTrafficPolicy", "Cluster")
+        spec.setdefault("ipFamilies", ["IPv4"])
+        spec.setdefault("ipFamilyPolicy", "SingleStack")
+    if spec["type"] in {"NodePort", "LoadBalancer"}:
+        spec.setdefault("externalTrafficPolicy", "Cluster")
+    service.setdefault("status", {}).setdefault("loadBalancer", {})
+
+
+def _event(event: Object) -> None:
+    for field in ("source", "firstTimestamp", "lastTimestamp", "eventTime"):
+        event.setdefault(field, {} if field == "source" else None)
+    event.setdefault("reportingComponent", "")
+    event.setdefault("reportingInstance", "")
+
+
+_DEFAULTS: dict[Resource, Callable[[Object], None]] = {
+    EVENTS: _event,
+    NAMESPACES: _namespace,
+    NODES: _node,
+    PODS: default_pod,
+    SECRETS: _secret,
+    SERVICES: _service,
+}

@@ -1,0 +1,211 @@
+"""Whether an object may be stored: its structure, its metadata and the rules of its kind.
+
+The rules of pods are in `podvalidation`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from vk_core.api.coordination import Lease
+from vk_core.api.core import ConfigMap, Secret
+from vk_core.api.meta import ObjectMeta
+from vk_core.api.node import Node
+from vk_core.api.pod import Pod
+from vk_core.api.struct import Struct
+from vk_core.devcluster.names import data_causes, dns_label, metadata_causes
+from vk_core.devcluster.podvalidation import pod_causes, pod_update_causes
+from vk_core.devcluster.resources import CONFIGMAPS, LEASES, NODES, PODS, SECRETS, SERVICES, Resource
+from vk_core.devcluster.statuses import (
+    Cause,
+    bad_request,
+    duplicate,
+    forbidden_field,
+    invalid,
+    required,
+    unsupported,
+    wrong,
+)
+
+Object = dict[str, Any]
+
+
+class _AnyObject(Struct):
+    metadata: ObjectMeta = ObjectMeta()
+
+
+_TYPES: dict[Resource, type[Struct]] = {CONFIGMAPS: ConfigMap, LEASES: Lease, NODES: Node, PODS: Pod, SECRETS: Secret}
+_LARGEST_DATA = 1024 * 1024
+_LAST_PORT = 65535
+_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+_SERVICE_TYPES = ("ClusterIP", "NodePort", "LoadBalancer", "ExternalName")
+_PROTOCOLS = ("TCP", "UDP", "SCTP")
+
+
+def check_structure(resource: Resource, object: Object) -> None:
+    """Refuses an object whose fields have values of wrong types.
+
+    Raises:
+        StatusError: 400, naming the field.
+    """
+    try:
+        msgspec.convert(object, _TYPES.get(resource, _AnyObject))
+    except (msgspec.ValidationError, ValueError) as error:
+        described = f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}'
+        raise bad_request(f"{described}: {error}") from None
+
+
+def validate_new(resource: Resource, object: Object) -> None:
+    """Refuses a new object that is not valid.
+
+    Raises:
+        StatusError: 422, with everything that is wrong.
+    """
+    _refuse(resource, object, [*metadata_causes(resource, object["metadata"]), *_causes(resource, object)])
+
+
+def validate_change(resource: Resource, object: Object, old: Object) -> None:
+    """Refuses a new version of an object that is not valid, or changes what cannot be changed.
+
+    Raises:
+        StatusError: 422, with everything that is wrong.
+    """
+    causes = [*metadata_causes(resource, object["metadata"]), *_causes(resource, object)]
+    change = _CHANGE_RULES.get(resource)
+    if change is not None and not causes:
+        causes = change(object, old)
+    _refuse(resource, object, causes)
+
+
+def validate_finalizers(resource: Resource, object: Object, old: Object) -> None:
+    """Refuses finalizers that are added after the deletion has begun.
+
+    Raises:
+        StatusError: 422.
+    """
+    if "deletionTimestamp" in old["metadata"]:
+        present = old["metadata"].get("finalizers", ())
+        added = [name for name in object["metadata"].get("finalizers", ()) if name not in present]
+        if added:
+            why = f"no new finalizers can be added if the object is being deleted, found new finalizers {added}"
+            raise invalid(resource, old["metadata"]["name"], [forbidden_field("metadata.finalizers", why)])
+
+
+def _refuse(resource: Resource, object: Object, causes: list[Cause]) -> None:
+    if causes:
+        raise invalid(resource, object["metadata"].get("name", ""), causes)
+
+
+def _causes(resource: Resource, object: Object) -> list[Cause]:
+    rule = _RULES.get(resource)
+    return [] if rule is None else rule(object)
+
+
+def _config_map(object: Object) -> list[Cause]:
+    causes = data_causes(CONFIGMAPS, object)
+    both = set(object.get("data", {})) & set(object.get("binaryData", {}))
+    causes.extend(wrong(f"data[{key}]", key, "duplicate of key present in binaryData") for key in sorted(both))
+    return causes + _size_causes(object.get("data", {}))
+
+
+def _secret(object: Object) -> list[Cause]:
+    causes = data_causes(SECRETS, object)
+    for key, value in object.get("data", {}).items():
+        try:
+            base64.b64decode(value, validate=True)
+        except (binascii.Error, ValueError, TypeError):
+            why = f"illegal base64 data in data[{key}]"
+            raise bad_request(f'Secret in version "v1" cannot be handled as a Secret: {why}') from None
+    return causes + _size_causes(object.get("data", {}))
+
+
+def _size_causes(data: dict[str, str]) -> list[Cause]:
+    if sum(len(value) for value in data.values()) > _LARGEST_DATA:
+        return [Cause("data", f"Too long: may not be more than {_LARGEST_DATA} bytes", "FieldValueTooLong")]
+    return []
+
+
+def _immutable_data(object: Object, old: Object) -> list[Cause]:
+    causes: list[Cause] = []
+    if "type" in old and object.get("type") != old["type"]:
+        causes.append(wrong("type", object.get("type"), "field is immutable"))
+    if old.get("immutable"):
+        if not object.get("immutable"):
+            causes.append(forbidden_field("immutable", "field is immutable when `immutable` is set"))
+        causes.extend(
+            forbidden_field(field, "field is immutable when `immutable` is set")
+            for field in ("data", "binaryData")
+            if object.get(field) != old.get(field)
+        )
+    return causes
+
+
+def _node(object: Object) -> list[Cause]:
+    causes: list[Cause] = []
+    seen = set()
+    for index, taint in enumerate(object.get("spec", {}).get("taints", ())):
+        path = f"spec.taints[{index}]"
+        if not taint.get("key"):
+            causes.append(required(f"{path}.key"))
+        if taint.get("effect") not in _EFFECTS:
+            causes.append(unsupported(f"{path}.effect", taint.get("effect", ""), _EFFECTS))
+        identity = (taint.get("key"), taint.get("effect"))
+        if identity in seen:
+            causes.append(duplicate(path, taint.get("key")))
+        seen.add(identity)
+    return causes
+
+
+def _service(object: Object) -> list[Cause]:
+    spec = object["spec"]
+    causes: list[Cause] = []
+    if spec["type"] not in _SERVICE_TYPES:
+        causes.append(unsupported("spec.type", spec["type"], _SERVICE_TYPES))
+    if not spec.get("ports") and spec["type"] != "ExternalName" and spec.get("clusterIP") != "None":
+        causes.append(required("spec.ports"))
+    for index, port in enumerate(spec.get("ports", ())):
+        path = f"spec.ports[{index}]"
+        if not (isinstance(port.get("port"), int) and 0 < port["port"] <= _LAST_PORT):
+            causes.append(wrong(f"{path}.port", port.get("port", 0), f"must be between 1 and {_LAST_PORT}, inclusive"))
+        if port["protocol"] not in _PROTOCOLS:
+            causes.append(unsupported(f"{path}.protocol", port["protocol"], _PROTOCOLS))
+        if len(spec["ports"]) > 1 and not port.get("name"):
+            causes.append(required(f"{path}.name"))
+        elif port.get("name") and (problem := dns_label(port["name"])):
+            causes.append(wrong(f"{path}.name", port["name"], problem))
+    return causes
+
+
+def _cluster_ip(object: Object, old: Object) -> list[Cause]:
+    before, after = old["spec"].get("clusterIP"), object["spec"].get("clusterIP")
+    if before and before != after and object["spec"]["type"] != "ExternalName":
+        return [wrong("spec.clusterIP", after or "", "field is immutable")]
+    return []
+
+
+def _lease(object: Object) -> list[Cause]:
+    seconds = object.get("spec", {}).get("leaseDurationSeconds")
+    if seconds is not None and seconds <= 0:
+        return [wrong("spec.leaseDurationSeconds", seconds, "must be greater than 0")]
+    return []
+
+
+_RULES: dict[Resource, Callable[[Object], list[Cause]]] = {
+    CONFIGMAPS: _config_map,
+    LEASES: _lease,
+    NODES: _node,
+    PODS: pod_causes,
+    SECRETS: _secret,
+    SERVICES: _service,
+}
+_CHANGE_RULES: dict[Resource, Callable[[Object, Object], list[Cause]]] = {
+    CONFIGMAPS: _immutable_data,
+    PODS: pod_update_causes,
+    SECRETS: _immutable_data,
+    SERVICES: _cluster_ip,
+}
