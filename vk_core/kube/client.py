@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Any, TypeVar
 
 import msgspec
 
 from vk_core.api.meta import ListMeta, ObjectList, PartialObjectMetadata
-from vk_core.kube.errors import TooManyRequests, error_from
+from vk_core.kube.errors import ApiUnavailable, TooManyRequests, error_from
 from vk_core.kube.request import (
     METADATA_ONLY,
     PATCH_TYPES,
@@ -33,7 +33,6 @@ MOST_WAITS = 8
 """How often a request is put off at the server's wish before it fails."""
 
 log = logging.getLogger("virtual_kubelet.kube")
-_decode_metadata = msgspec.json.Decoder(PartialObjectMetadata).decode
 
 
 class KubeClient:
@@ -49,8 +48,8 @@ class KubeClient:
 
     async def get(self, resource: Resource[Object], name: str, *, namespace: str = "") -> Object:
         """Read one object."""
-        response = await self._send(build("get", resource, namespace=namespace, name=name))
-        return self._decoder(resource.type).decode(response.body)
+        request = build("get", resource, namespace=namespace, name=name)
+        return self._decode(resource.type, await self._send(request), request)
 
     async def pages(
         self, resource: Resource[Object], *, namespace: str = "", field_selector: str = "", label_selector: str = ""
@@ -59,21 +58,18 @@ class KubeClient:
         more = ""
         while True:
             query = list_query(field_selector=field_selector, label_selector=label_selector, limit=PAGE, more=more)
-            response = await self._send(build("list", resource, namespace=namespace, query=query))
-            decoder: msgspec.json.Decoder[ObjectList[Object]] = self._decoder(
-                ObjectList[resource.type]  # type: ignore[name-defined]
-            )
-            page = decoder.decode(response.body)
-            yield page.metadata, page.items
-            more = page.metadata.continue_
+            request = build("list", resource, namespace=namespace, query=query)
+            metadata, items = self._decode_page(resource, await self._send(request), request)
+            yield metadata, items
+            more = metadata.continue_
             if not more:
                 return
 
     async def create(self, resource: Resource[Object], body: Any, *, namespace: str = "") -> Object:
         """Create an object; `body` needs no apiVersion and kind, they come from the resource."""
         content = {"apiVersion": resource.api_version, "kind": resource.kind, **msgspec.to_builtins(body)}
-        response = await self._send(build("create", resource, namespace=namespace, body=content))
-        return self._decoder(resource.type).decode(response.body)
+        request = build("create", resource, namespace=namespace, body=content)
+        return self._decode(resource.type, await self._send(request), request)
 
     async def patch(
         self,
@@ -100,7 +96,7 @@ class KubeClient:
             content_type=PATCH_TYPES[patch_type],
             accept=METADATA_ONLY,
         )
-        return _decode_metadata((await self._send(request)).body)
+        return self._decode(PartialObjectMetadata, await self._send(request), request)
 
     async def delete(
         self,
@@ -134,8 +130,40 @@ class KubeClient:
             await asyncio.sleep(delay)
         raise AssertionError("unreachable")
 
+    def _decode_page(
+        self, resource: Resource[Object], response: Response, request: Request
+    ) -> tuple[ListMeta, tuple[Object, ...]]:
+        try:
+            page: ObjectList[Object] = self._decoder(
+                ObjectList[resource.type]  # type: ignore[name-defined]
+            ).decode(response.body)
+        except msgspec.ValidationError:
+            # One object that does not fit must not hide all others.
+            raw = self._decode(ObjectList[msgspec.Raw], response, request)
+            return raw.metadata, tuple(self._fitting(resource, raw.items, request))
+        except ValueError as error:
+            raise _senseless(request, error) from error
+        return page.metadata, page.items
+
+    def _fitting(self, resource: Resource[Object], items: Iterable[msgspec.Raw], request: Request) -> Iterator[Object]:
+        for item in items:
+            try:
+                yield self._decoder(resource.type).decode(item)
+            except ValueError as error:
+                log.warning("%s: cannot understand a %s, it is left out: %s", request.what, resource.kind, error)
+
+    def _decode(self, kind: type[Decoded], response: Response, request: Request) -> Decoded:
+        try:
+            return self._decoder(kind).decode(response.body)
+        except ValueError as error:  # not JSON, not what was asked for, or not even text
+            raise _senseless(request, error) from error
+
     def _decoder(self, kind: type[Decoded]) -> msgspec.json.Decoder[Decoded]:
         decoder = self._decoders.get(kind)
         if decoder is None:
             decoder = self._decoders[kind] = msgspec.json.Decoder(kind)
         return decoder
+
+
+def _senseless(request: Request, error: Exception) -> ApiUnavailable:
+    return ApiUnavailable(f"{request.what}: cannot understand the answer: {error}", code=0)

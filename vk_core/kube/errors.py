@@ -78,15 +78,22 @@ def error_from(code: int, body: bytes, *, what: str, grant: str, retry_after_sec
     """
     try:
         status = _decode_status(body)
-    except msgspec.DecodeError:
+    except ValueError:  # not JSON, not a Status, or not even text
         status = Status(message=body[:200].decode(errors="replace").strip())
-    message = f"{what}: {status.message or http.HTTPStatus(code).phrase}"
+    message = f"{what}: {status.message or _phrase(code)}"
     if code == http.HTTPStatus.FORBIDDEN and status.reason == "Forbidden":
         message = f"{message}; grant it with the rule {grant}"
     if retry_after_seconds is None and status.details and status.details.retry_after_seconds:
         retry_after_seconds = float(status.details.retry_after_seconds)
     kind = BY_CODE.get(code, ApiUnavailable if code >= http.HTTPStatus.INTERNAL_SERVER_ERROR else ApiError)
     return kind(message, code=code, reason=status.reason, retry_after_seconds=retry_after_seconds)
+
+
+def _phrase(code: int) -> str:
+    try:
+        return http.HTTPStatus(code).phrase
+    except ValueError:  # proxies have codes of their own
+        return f"HTTP status {code}"
 
 
 def unreachable(server: str, error: Exception) -> ApiUnavailable:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import random
+import re
 from collections.abc import AsyncIterator
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import msgspec
 
 from vk_core.api.meta import PartialObjectMetadata, Status
 from vk_core.api.struct import Struct
-from vk_core.kube.errors import error_from
+from vk_core.kube.errors import ApiUnavailable, error_from
 from vk_core.kube.request import build, watch_query
 from vk_core.kube.resources import Resource
 from vk_core.kube.transport import Transport
@@ -20,6 +21,9 @@ Object = TypeVar("Object")
 
 SILENCE_SECONDS = 150.0
 """Bookmarks come about once a minute; a watch silent for longer than this has lost its connection."""
+
+_TYPE = re.compile(rb'\s*\{\s*"type"\s*:\s*"([A-Z]+)"')
+_CHANGES = frozenset({b"ADDED", b"MODIFIED", b"DELETED"})
 
 log = logging.getLogger("virtual_kubelet.kube")
 
@@ -34,6 +38,18 @@ class WatchEvent(Struct, Generic[Object]):
 class _Envelope(Struct):
     type: str
     object: PartialObjectMetadata
+
+
+class _NamedMetadata(Struct):
+    name: str
+
+
+class _NamedObject(Struct):
+    metadata: _NamedMetadata
+
+
+class _Named(Struct):
+    object: _NamedObject
 
 
 class _Failure(Struct):
@@ -94,22 +110,34 @@ class Watch(Generic[Object]):
         Raises:
             ApiError: the line is an ERROR.
         """
-        if line.startswith(b'{"type":"ERROR"'):
-            status = msgspec.json.decode(line, type=_Failure).object
-            raise error_from(status.code or 500, msgspec.json.encode(status), what=what, grant=grant)
-        if line.startswith(b'{"type":"BOOKMARK"'):
-            return Bookmark(resource_version=_metadata(line).resource_version)
+        found = _TYPE.match(line)
+        kind = found[1] if found else b""
         try:
-            event: WatchEvent[Object] = self._decode(line)
+            if kind in _CHANGES:
+                event: WatchEvent[Object] = self._decode(line)
+                return event
+            if kind == b"BOOKMARK":
+                return Bookmark(
+                    resource_version=msgspec.json.decode(line, type=_Envelope).object.metadata.resource_version
+                )
+            if kind == b"ERROR":
+                status = msgspec.json.decode(line, type=_Failure).object
+                raise error_from(status.code or 500, msgspec.json.encode(status), what=what, grant=grant)
         except msgspec.ValidationError as error:
-            name = _metadata(line).name
-            log.warning("%s: cannot understand %s %s, it is left out: %s", what, self._resource.kind, name, error)
+            log.warning(
+                "%s: cannot understand %s %s, it is left out: %s", what, self._resource.kind, _name(line), error
+            )
             return None
-        return event
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise ApiUnavailable(f"{what}: not JSON: {error}", code=0) from error
+        raise ApiUnavailable(f"{what}: not a watch event: {line[:100]!r}", code=0)
 
 
-def _metadata(line: bytes) -> Any:
-    return msgspec.json.decode(line, type=_Envelope).object.metadata
+def _name(line: bytes) -> str:
+    try:
+        return msgspec.json.decode(line, type=_Named).object.metadata.name
+    except msgspec.ValidationError:
+        return "without a name"
 
 
 async def lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
