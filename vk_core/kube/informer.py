@@ -35,6 +35,8 @@ Changed = Callable[[Object | None, Object | None], None]
 """Takes the object before and after: (None, new), (old, new) or, when it is gone, (last, None). Must be quick."""
 
 RECONNECT = Backoff(first_seconds=0.2, limit_seconds=15.0, jitter=0.5)
+SHORT_SECONDS = 1.0
+"""A watch that ends sooner than this after it began counts towards slowing down."""
 
 log = logging.getLogger("virtual_kubelet.kube")
 
@@ -66,20 +68,31 @@ class Informer(Generic[Object]):
         self._watch: Watch[Object] = Watch(client.transport, resource, **self._where)
         self._version = ""
         self._failures = 0
+        self._short = 0
 
     async def run(self) -> None:
         """Follow until cancelled."""
+        loop = asyncio.get_running_loop()
         while True:
+            began = loop.time()
             try:
                 if not self._version:
                     await self._list()
                 await self._follow()
+                await self._pace(loop.time() - began)
             except ResourceExpired:
                 log.debug("%s: too old to continue, listing again", self._resource.plural)
                 self._version = ""
+                await self._pace(loop.time() - began)
             except ApiError as error:
                 await self._wait(error)
             self.restarts += 1
+
+    async def _pace(self, lasted_seconds: float) -> None:
+        """Once is nothing, but a server that ends every watch as soon as it begins must not be stormed."""
+        self._short = self._short + 1 if lasted_seconds < SHORT_SECONDS else 0
+        if self._short > 1:
+            await asyncio.sleep(RECONNECT.delay_seconds(self._short - 1))
 
     async def _wait(self, error: ApiError) -> None:
         self._failures += 1
