@@ -6,10 +6,11 @@ control plane of its own, because writing the log would slow down the one on whi
 
 from __future__ import annotations
 
+import datetime
 import json
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.contenders import VirtualKubelet
 from benchmarks.driver import Load, make_namespace
@@ -57,6 +58,7 @@ async def count_requests(folder: Path, pods: int) -> Requests:
         subject.start()
         assert subject.process is not None
         names = [f"pod-{number}" for number in range(pods)]
+        since = datetime.datetime.now(datetime.UTC)
         async with Load(plane) as load:
             await load.create(names, subject.node)
             await load.until_running(names)
@@ -64,17 +66,19 @@ async def count_requests(folder: Path, pods: int) -> Requests:
             await load.until_gone(names)
         await until_quiet(subject.process.pid)
         subject.stop()
-    return _counted(log, pods)
+    return _counted(log, pods, since)
 
 
-def _counted(log: Path, pods: int) -> Requests:
+def _counted(log: Path, pods: int, since: datetime.datetime) -> Requests:
+    """Count what was asked since then: the requests of a start do not depend on the number of pods."""
     kinds: Counter[str] = Counter()
     resources: Counter[str] = Counter()
     with log.open() as lines:
         for line in lines:
             entry = json.loads(line)
-            if entry["stage"] == "ResponseStarted":
-                continue  # a watch has this stage besides its end
+            # A watch has a stage of its own besides its end.
+            if entry["stage"] == "ResponseStarted" or _received(entry) < since:
+                continue
             found = entry.get("objectRef", {})
             resource = "/".join(part for part in (found.get("resource"), found.get("subresource")) if part)
             kinds[f"{entry['verb']} {resource or entry['requestURI'].partition('?')[0]}"] += 1
@@ -86,3 +90,7 @@ def _counted(log: Path, pods: int) -> Requests:
         per_pod=others / pods,
         events_per_pod=sum(resources[resource] for resource in EVENTS) / pods,
     )
+
+
+def _received(entry: dict[str, Any]) -> datetime.datetime:
+    return datetime.datetime.fromisoformat(entry["requestReceivedTimestamp"])

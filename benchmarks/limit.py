@@ -18,24 +18,43 @@ if TYPE_CHECKING:
 
     from benchmarks.driver import Load
 
-CONDITION = '{"type":"%s","status":"%s","observedGeneration":1,"lastProbeTime":null,"lastTransitionTime":"NOW"%s}'
-STARTED = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
-RUNNING = (
-    '{"metadata":{"uid":"UID"},"status":{"observedGeneration":1,"phase":"Running","conditions":['
-    + ",".join(CONDITION % (kind, "True", "") for kind in STARTED)
-    + '],"hostIP":"127.0.0.1","hostIPs":[{"ip":"127.0.0.1"}],"podIP":"10.244.0.1","podIPs":[{"ip":"10.244.0.1"}],'
-    '"startTime":"NOW","qosClass":"Burstable","containerStatuses":[{"name":"app","state":{"running":{"startedAt":"NOW"}},'
-    '"lastState":{},"ready":true,"restartCount":0,"image":"registry.example/app:1","imageID":"mock://registry.example/app:1",'
-    '"containerID":"mock://UID/app","started":true}]}}'
+_CONDITION = '{"type":"%s","observedGeneration":%d,"status":"%s","lastTransitionTime":"NOW"%s}'
+_COMPLETED = ',"reason":"PodCompleted"'
+_CONTAINER = (
+    '"containerStatuses":[{"name":"app","state":{%s},"image":"registry.example/app:1","imageID":"registry.example/app:1",'
+    '"containerID":"mock://UID/app/0","allocatedResources":{"cpu":"1m","memory":"1Mi"},'
+    '"resources":{"requests":{"cpu":"1m","memory":"1Mi"}},%s}]'
 )
-ENDED = (
-    '{"metadata":{"uid":"UID"},"status":{"phase":"Succeeded","conditions":['
-    + CONDITION % ("Ready", "False", ',"reason":"PodCompleted"')
-    + ","
-    + CONDITION % ("ContainersReady", "False", ',"reason":"PodCompleted"')
-    + '],"containerStatuses":[{"name":"app","state":{"terminated":{"exitCode":0,"reason":"Completed","startedAt":"NOW",'
-    '"finishedAt":"NOW","containerID":"mock://UID/app"}},"lastState":{},"ready":false,"restartCount":0,'
-    '"image":"registry.example/app:1","imageID":"mock://registry.example/app:1","containerID":"mock://UID/app","started":false}]}}'
+_STATUS = '{"metadata":{"uid":"UID"},"status":{"observedGeneration":%d,"phase":"%s","conditions":[%s],%s}}'
+
+
+def _conditions(generation: int, changed: dict[str, str], reasons: dict[str, str]) -> str:
+    kinds = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
+    return ",".join(_CONDITION % (kind, generation, changed.get(kind, "True"), reasons.get(kind, "")) for kind in kinds)
+
+
+# Field for field what the API server's audit log shows Virtual Kubelet with its mock provider to write.
+RUNNING = _STATUS % (
+    1,
+    "Running",
+    _conditions(1, {}, {}),
+    '"hostIP":"127.0.0.1","hostIPs":[{"ip":"127.0.0.1"}],"podIP":"10.88.0.17","podIPs":[{"ip":"10.88.0.17"}],'
+    '"startTime":"NOW",' + _CONTAINER % ('"running":{"startedAt":"NOW"}', '"ready":true,"started":true'),
+)
+ENDED = _STATUS % (
+    2,
+    "Succeeded",
+    _conditions(
+        2,
+        dict.fromkeys(("PodReadyToStartContainers", "Ready", "ContainersReady"), "False"),
+        dict.fromkeys(("Initialized", "Ready", "ContainersReady"), _COMPLETED),
+    ),
+    _CONTAINER
+    % (
+        '"terminated":{"exitCode":0,"reason":"Completed","startedAt":"NOW","finishedAt":"NOW",'
+        '"containerID":"mock://UID/app/0"}',
+        '"started":false',
+    ),
 )
 
 
