@@ -82,6 +82,7 @@ class FakeCluster:
         requests: how often each verb came for each resource, such as `("patch", "pods/status")`.
         log: the same in order, with the decoded body.
         down: whether nothing answers.
+        latency_seconds: how long a request takes.
         page: objects per page of a list, whatever the limit asked for.
     """
 
@@ -89,6 +90,7 @@ class FakeCluster:
         self.requests: Counter[tuple[str, str]] = Counter()
         self.log: list[tuple[str, str, Any]] = []
         self.down = False
+        self.latency_seconds = 0.001
         self.page = 500
         self.client = KubeClient(self)
         self._objects: dict[tuple[str, str, str], JSON] = {}
@@ -191,7 +193,7 @@ class FakeCluster:
 
     async def send(self, request: Request) -> Response:
         """Answer a request (`Transport.send`)."""
-        await asyncio.sleep(0.001)
+        await asyncio.sleep(self.latency_seconds)
         body = msgspec.json.decode(request.body) if request.body else None
         verb, resource = request.what.split()[:2]
         self.requests[verb, resource] += 1
@@ -209,7 +211,7 @@ class FakeCluster:
     async def stream(self, request: Request, *, silence_seconds: float) -> AsyncIterator[Stream]:
         """Answer a watch (`Transport.stream`)."""
         del silence_seconds
-        await asyncio.sleep(0.001)
+        await asyncio.sleep(self.latency_seconds)
         address, query = self._parse(request)
         self.requests["watch", address.plural] += 1
         queue: asyncio.Queue[Change | str] = asyncio.Queue()

@@ -126,7 +126,8 @@ class EventRecorder:
             else:
                 await self._repeat(key, known, event, count)
         except ApiUnavailable:
-            self._pending.setdefault(key, (event, count))
+            _, repeats = self._pending.get(key, (event, 0))
+            self._pending[key] = (event, count + repeats)
             self._pending.move_to_end(key, last=False)
             await asyncio.sleep(1.0)
         except ApiError as error:

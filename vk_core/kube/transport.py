@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator
 from typing import NamedTuple, Protocol
 
 import aiohttp
 import yarl
 
+from vk_core.errors import UsageError
 from vk_core.kube.credentials import Credentials, CredentialSource
 from vk_core.kube.errors import unreachable
 from vk_core.kube.request import Request
@@ -18,6 +20,8 @@ CONNECTIONS = 64
 REQUEST_TIMEOUT_SECONDS = 30.0
 CONNECT_TIMEOUT_SECONDS = 10.0
 UNAUTHORIZED = 401
+
+log = logging.getLogger("virtual_kubelet.kube")
 
 
 class Response(NamedTuple):
@@ -62,6 +66,7 @@ class AiohttpTransport:
         self._user_agent = user_agent
         self._session = self._open(credentials)
         self._renewal = asyncio.Lock()
+        self._retired: dict[aiohttp.ClientSession, asyncio.Task[None]] = {}
 
     @property
     def server(self) -> str:
@@ -104,7 +109,10 @@ class AiohttpTransport:
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._session.close()
+        for closing in self._retired.values():
+            closing.cancel()
+        for session in (self._session, *self._retired):
+            await session.close()
 
     def _url(self, request: Request) -> yarl.URL:
         return yarl.URL(self._credentials.server + request.target, encoded=True)
@@ -131,22 +139,22 @@ class AiohttpTransport:
         async with self._renewal:
             if self._credentials is not used:
                 return True
-            fresh = await self._source.load()
+            try:
+                fresh = await self._source.load()
+            except UsageError as error:  # such as a file that is being written at this moment
+                log.warning("the API server no longer takes our credentials, and there are no others: %s", error)
+                return False
             if fresh.same_as(used):
                 return False
             old, self._session, self._credentials = self._session, self._open(fresh), fresh
-            asyncio.get_running_loop().call_later(REQUEST_TIMEOUT_SECONDS, _close_later, old)
+            self._retired[old] = asyncio.create_task(self._retire(old), name="close-old-connections")
             return True
 
-
-def _close_later(session: aiohttp.ClientSession) -> None:
-    task = asyncio.get_running_loop().create_task(session.close(), name="close-old-connections")
-    _closing.add(task)
-    task.add_done_callback(_closing.discard)
-
-
-_closing: set[asyncio.Task[None]] = set()
-"""Keeps the tasks alive: the event loop holds them only weakly."""
+    async def _retire(self, session: aiohttp.ClientSession) -> None:
+        """Close old connections once the requests on them have had their time."""
+        await asyncio.sleep(REQUEST_TIMEOUT_SECONDS)
+        await session.close()
+        del self._retired[session]
 
 
 def _retry_after(response: aiohttp.ClientResponse) -> float | None:
