@@ -18,12 +18,14 @@ from vk_core.provider.capabilities import (
 )
 from vk_core.provider.plugin import ProviderContext, ProviderPlugin
 from vk_core.provider.protocol import OWNER_ANNOTATION, PROVIDER_API, Provider
+from vk_core.provider.settings_types import Duration, Quantity, SecretText
 
 __all__ = [
     "OWNER_ANNOTATION",
     "PROVIDER_API",
     "Closable",
     "ConfiguresNode",
+    "Duration",
     "HasAllocatable",
     "HasCapacity",
     "HasNodeAddresses",
@@ -38,5 +40,7 @@ __all__ = [
     "Provider",
     "ProviderContext",
     "ProviderPlugin",
+    "Quantity",
+    "SecretText",
     "Startable",
 ]

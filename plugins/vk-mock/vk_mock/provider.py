@@ -23,9 +23,16 @@ from vk_mock.pods import Addresses, MockPod
 from vk_mock.settings import MockSettings, capacity
 from vk_mock.timeline import Timeline
 
+_CONDITIONS = {
+    "MemoryPressure": "KubeletHasSufficientMemory",
+    "DiskPressure": "KubeletHasNoDiskPressure",
+    "PIDPressure": "KubeletHasSufficientPID",
+}
+"""What kubelet calls the absence of each."""
+
 
 class MockProvider:
-    """Keeps pods in memory, by UID. Everything happens on the event loop, so there is nothing to lock."""
+    """Keeps pods in memory, by UID. All of it happens on the event loop, so there is nothing to lock."""
 
     def __init__(self, context: ProviderContext[MockSettings]) -> None:
         self._settings = context.settings
@@ -85,8 +92,8 @@ class MockProvider:
     async def node_conditions(self) -> Sequence[NodeCondition]:
         """Nothing is ever short (`HasNodeConditions`)."""
         return [
-            NodeCondition(type=type, status="False", reason="MockHasEnough", message="pods exist in memory only")
-            for type in ("MemoryPressure", "DiskPressure", "PIDPressure")
+            NodeCondition(type=type, status="False", reason=reason, message="the pods exist in memory only")
+            for type, reason in _CONDITIONS.items()
         ]
 
     async def close(self) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import msgspec
 
-from vk_core.provider.settings_types import Duration, Quantity
+from vk_core.provider import Duration, Quantity
 
 Delay = Duration | tuple[Duration, Duration]
 """A time span, or the shortest and the longest one, between which each container draws its own."""
@@ -38,9 +38,10 @@ class Delays(msgspec.Struct, frozen=True, kw_only=True):
     """How long things take. Without delays a pod runs before `create_pod` returns.
 
     Attributes:
-        pull: pulling the image, before a container's first start.
-        start: every start of a container.
-        stop: from the signal to stop until the containers end, unless the grace period is over before.
+        pull: pulling the image, before a container's first start; two durations are the ends of a range.
+        start: every start of a container; two durations are the ends of a range.
+        stop: from the signal to stop until the containers end, unless the grace period is over before; two durations
+            are the ends of a range.
     """
 
     pull: Delay = _AT_ONCE
@@ -56,7 +57,7 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
         container: pattern of the container's name.
         labels: labels that the pod must have, each with a pattern of its value.
         annotations: the same for annotations.
-        after: how long the container runs.
+        after: how long the container runs; two durations are the ends of a range.
         exit_code: what it exits with.
     """
 
