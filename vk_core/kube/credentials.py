@@ -77,6 +77,8 @@ class CredentialSource:
         from kubernetes.aio import client, config  # a third of a second to import
 
         configuration: Configuration = client.Configuration()
+        configuration.host = ""
+        origin = str(self.kubeconfig or "in-cluster credentials")
         try:
             if self.kubeconfig is None:
                 config.load_incluster_config(configuration)
@@ -86,11 +88,11 @@ class CredentialSource:
                 await config.load_kube_config(
                     config_file=str(self.kubeconfig), client_configuration=configuration, persist_config=False
                 )
+            return await _credentials(configuration, origin)
         except UsageError:
             raise
         except Exception as error:  # the loader raises whatever its YAML and file helpers raise
-            raise UsageError(f"{self.kubeconfig or 'in-cluster credentials'}: {_sentence(error)}") from error
-        return await _credentials(configuration, str(self.kubeconfig))
+            raise UsageError(f"{origin}: {_sentence(error)}") from error
 
 
 def _check_readable(path: Path) -> None:
@@ -107,6 +109,10 @@ def _sentence(error: Exception) -> str:
 
 async def _credentials(configuration: Configuration, origin: str) -> Credentials:
     server = (configuration.host or "").rstrip("/")
+    if not server.startswith(("https://", "http://")):
+        raise UsageError(
+            f"{origin}: clusters[].cluster.server: expected a URL such as https://HOST:6443, got {server!r}"
+        )
     authorization = await configuration.get_api_key_with_prefix("BearerToken") or ""
     if authorization.startswith("bearer "):
         authorization = "Bearer " + authorization.removeprefix("bearer ")
