@@ -94,7 +94,7 @@ class AiohttpTransport:
     async def stream(self, request: Request, *, silence_seconds: float) -> AsyncIterator[Stream]:
         """Send a request and read its answer piece by piece."""
         used = self._credentials
-        timeout = aiohttp.ClientTimeout(total=None, connect=CONNECT_TIMEOUT_SECONDS, sock_read=silence_seconds)
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_SECONDS, sock_read=silence_seconds)
         try:
             async with self._session.get(
                 self._url(request), headers=self._headers(request), timeout=timeout
@@ -128,7 +128,8 @@ class AiohttpTransport:
             connector=aiohttp.TCPConnector(limit=CONNECTIONS, ssl=credentials.tls),
             # Compressed answers cost more CPU on both sides than they save on a cluster's network.
             headers={"User-Agent": self._user_agent, "Accept-Encoding": "identity"},
-            timeout=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_SECONDS, connect=CONNECT_TIMEOUT_SECONDS),
+            timeout=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_SECONDS, sock_connect=CONNECT_TIMEOUT_SECONDS),
+            cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             proxy=credentials.proxy,
             read_bufsize=1 << 18,

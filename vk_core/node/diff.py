@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from vk_core.api.node import Node, NodeCondition, Taint
+from vk_core.api.quantity import parse_quantity
 
 MANAGED_ANNOTATION = "virtual-kubelet.io/managed"
 """JSON: the keys of labels, annotations and taints that this node's virtual kubelet has put there."""
@@ -67,7 +68,7 @@ def diff_status(known: Node, wanted: Node) -> dict[str, Any]:
         ("capacity", old.capacity, new.capacity),
         ("allocatable", old.allocatable, new.allocatable),
     ):
-        changed = _changed(before, after, set(before))
+        changed = _quantities(before, after)
         if changed:
             patch[name] = changed
     if new.addresses != old.addresses:
@@ -94,6 +95,17 @@ def _managed(node: Node) -> dict[str, set[str]]:
 def _changed(known: dict[str, str], wanted: dict[str, str], ours: set[str]) -> dict[str, str | None]:
     changes: dict[str, str | None] = {key: value for key, value in wanted.items() if known.get(key) != value}
     changes.update({key: None for key in ours if key in known and key not in wanted})
+    return changes
+
+
+def _quantities(known: dict[str, str], wanted: dict[str, str]) -> dict[str, str | None]:
+    """Amounts that differ in value; the API server writes them its own way (`10000` becomes `10k`)."""
+    changes: dict[str, str | None] = {
+        name: amount
+        for name, amount in wanted.items()
+        if name not in known or parse_quantity(known[name]) != parse_quantity(amount)
+    }
+    changes.update({name: None for name in known if name not in wanted})
     return changes
 
 
