@@ -77,6 +77,7 @@ async def run_cluster(
 
     from vk_core.aio.tasks import run_until_done
     from vk_core.devcluster import DevCluster
+    from vk_core.errors import UsageError
     from vk_core.runtime.serve import connect
 
     ready = asyncio.Event()
@@ -88,7 +89,10 @@ async def run_cluster(
             await show_pods(client, redirect_logs)
 
     async with DevCluster() as cluster:
-        cluster.write_kubeconfig(kubeconfig)
+        try:
+            cluster.write_kubeconfig(kubeconfig)
+        except OSError as error:
+            raise UsageError(f"--kubeconfig-out: {kubeconfig} cannot be written: {error.strerror or error}") from error
         await run_until_done(node(on_ready=ready.set), show=show())
 
 
