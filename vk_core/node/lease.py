@@ -16,7 +16,7 @@ from vk_core.api.coordination import Lease
 from vk_core.api.meta import micro_time
 from vk_core.errors import NodeTaken
 from vk_core.kube.client import KubeClient
-from vk_core.kube.errors import ApiError, ObjectConflict, ObjectNotFound
+from vk_core.kube.errors import ApiError, ApiUnavailable, ObjectConflict, ObjectNotFound
 from vk_core.kube.resources import LEASES
 from vk_core.node.process import ProcessIdentity
 
@@ -46,7 +46,7 @@ def may_take(
     observed: Observation,
     *,
     now_seconds: float,
-    wall: dt.datetime,
+    wall: dt.datetime | None,
     lease_seconds: float,
 ) -> bool:
     """Whether a process may become the holder of a lease that it does not hold.
@@ -56,7 +56,7 @@ def may_take(
         own: the process that asks.
         observed: the present renewal and when it was first seen.
         now_seconds: our own clock.
-        wall: the wall clock.
+        wall: the wall clock at the first look; None when the lease was watched since.
         lease_seconds: how long the lease lasts when it does not say so itself.
     """
     holder = lease.metadata.annotations.get(PROCESS_ANNOTATION)
@@ -68,7 +68,10 @@ def may_take(
     duration = lease.spec.lease_duration_seconds or lease_seconds
     if now_seconds - observed.seen_seconds >= duration:
         return True
-    return (wall - dt.datetime.fromisoformat(lease.spec.renew_time)).total_seconds() >= LONG_DEAD * duration
+    return (
+        wall is not None
+        and (wall - dt.datetime.fromisoformat(lease.spec.renew_time)).total_seconds() >= LONG_DEAD * duration
+    )
 
 
 class NodeLease:
@@ -86,28 +89,37 @@ class NodeLease:
         self._seconds = duration.total_seconds()
         self._own = ProcessIdentity.own()
         self._version = ""
-        self._owner_uid = ""
         self.node_uid = ""
 
     async def acquire(self) -> None:
-        """Become the holder, waiting for as long as another process is."""
+        """Become the holder, waiting for as long as another process is, and for a server that is away."""
         loop = asyncio.get_running_loop()
         observed: Observation | None = None
+        said = False
         while True:
-            lease = await self._read()
-            if lease is not None:
-                if observed is None or observed.renewed != lease.spec.renew_time:
-                    if observed is None and not self._may_take(lease, Observation("", loop.time())):
+            try:
+                lease = await self._read()
+                seen = lease.spec.renew_time or "" if lease is not None else ""
+                first = observed is None
+                if observed is None or observed.renewed != seen:
+                    observed = Observation(seen, loop.time())
+                if lease is not None and not self._may_take(lease, observed, first=first):
+                    if not said:
                         self._say_standby(lease)
-                    observed = Observation(lease.spec.renew_time or "", loop.time())
-                if not self._may_take(lease, observed):
+                    said = True
                     await asyncio.sleep(STANDBY_SECONDS)
                     continue
-            try:
                 await self._take(lease)
             except ObjectConflict:
                 continue  # somebody was faster; look again
-            return
+            except ApiUnavailable as error:
+                log.debug("cannot read the node's lease: %s", error)
+                if observed is not None:
+                    # Nobody can renew while the server is away; that must not count against the holder.
+                    observed = Observation(observed.renewed, loop.time())
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                return
 
     async def renew_for_ever(self) -> None:
         """Renew on a fixed beat until cancelled.
@@ -195,13 +207,13 @@ class NodeLease:
             },
         }
 
-    def _may_take(self, lease: Lease, observed: Observation) -> bool:
+    def _may_take(self, lease: Lease, observed: Observation, *, first: bool) -> bool:
         return may_take(
             lease,
             self._own,
             observed,
             now_seconds=asyncio.get_running_loop().time(),
-            wall=dt.datetime.now(dt.UTC),
+            wall=dt.datetime.now(dt.UTC) if first else None,
             lease_seconds=self._seconds,
         )
 

@@ -30,7 +30,7 @@ class ProcessIdentity(NamedTuple):
         """The identity written as text; None when it is not one."""
         host, _, rest = text.partition("/")
         pid, _, started = rest.partition("/")
-        return cls(host, int(pid), started) if host and pid.isdigit() and started else None
+        return cls(host, int(pid), started) if host and pid.isdecimal() and started else None
 
     @classmethod
     def own(cls) -> ProcessIdentity:

@@ -74,7 +74,7 @@ class PodRecord:
         Versions of one resource are ordered numbers (KEP-5504); one that is not a number is taken as newer.
         """
         seen, written = pod.metadata.resource_version, self.written_version
-        if not (seen.isdigit() and written.isdigit()):
+        if not (seen.isdecimal() and written.isdecimal()):
             return True
         return int(seen) >= int(written)
 
