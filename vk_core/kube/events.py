@@ -140,7 +140,7 @@ class EventRecorder:
             "count": count,
             **_content(event),
         }
-        await self._client.create(EVENTS, body, namespace=event.metadata.namespace)
+        await self._client.create_unread(EVENTS, body, namespace=event.metadata.namespace)
         self._remember(key, Recorded(event.metadata.name, count))
 
     async def _repeat(self, key: Key, known: Recorded, event: Event, count: int) -> None:
