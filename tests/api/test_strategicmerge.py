@@ -35,11 +35,11 @@ def test_containers_are_merged_by_name_and_their_lists_by_their_own_keys() -> No
         {
             "name": "a",
             "image": "new",
-            "env": [{"name": "X", "value": "1"}, {"name": "Y", "value": "2"}],
+            "env": [{"name": "Y", "value": "2"}, {"name": "X", "value": "1"}],
             "args": ["z"],
         },
-        {"name": "b", "image": "two"},
         {"name": "c"},
+        {"name": "b", "image": "two"},
     ]
 
 
@@ -52,7 +52,7 @@ def test_conditions_are_merged_by_type_and_container_statuses_are_replaced() -> 
         }
     }
     assert merged(original, patch)["status"] == {
-        "conditions": [{"type": "Ready", "status": "True"}, {"type": "Initialized", "status": "True"}],
+        "conditions": [{"type": "Initialized", "status": "True"}, {"type": "Ready", "status": "True"}],
         "containerStatuses": [{"name": "b"}],
     }
 
@@ -88,7 +88,7 @@ def test_retain_keys_drops_the_other_members_of_a_union() -> None:
 def test_finalizers_are_a_set_to_add_to_and_to_delete_from() -> None:
     original = {"metadata": {"finalizers": ["a", "b"]}}
     patch = {"metadata": {"finalizers": ["c", "a"], "$deleteFromPrimitiveList/finalizers": ["b"]}}
-    assert merged(original, patch)["metadata"]["finalizers"] == ["a", "c"]
+    assert merged(original, patch)["metadata"]["finalizers"] == ["c", "a"]
     reordered = {"metadata": {"$setElementOrder/finalizers": ["b", "a"]}}
     assert merged(original, reordered)["metadata"]["finalizers"] == ["b", "a"]
 

@@ -66,12 +66,12 @@ FIELDS: dict[str, dict[str, Field]] = {
     "PodStatus": {
         "conditions": _CONDITIONS,
         "podIPs": _list("ip"),
-        "hostIPs": _list("ip"),
+        "hostIPs": _list("ip", map_keys=()),
         "resourceClaimStatuses": _list("name"),
     },
     "Node": {"metadata": _METADATA, "spec": Field("NodeSpec"), "status": Field("NodeStatus")},
     "NodeSpec": {"podCIDRs": _SET},
-    "NodeStatus": {"conditions": _CONDITIONS, "addresses": _list("type", map_keys=())},
+    "NodeStatus": {"conditions": _CONDITIONS, "addresses": _list("type")},
     "Namespace": {"metadata": _METADATA, "status": Field("NamespaceStatus")},
     "NamespaceStatus": {"conditions": _CONDITIONS},
     "Service": {"metadata": _METADATA, "spec": Field("ServiceSpec"), "status": Field("ServiceStatus")},
@@ -176,8 +176,8 @@ def _merge_field(result: dict[str, Any], name: str, value: Any, field: Field, or
     elif isinstance(value, list) and (field.merge_key or field.is_set):
         base_list = current if isinstance(current, list) else []
         merge = _merge_values if field.is_set else _merge_elements
-        merged = merge(base_list, value, field)
-        result[name] = merged if order is None else _ordered(merged, base_list, order, field)
+        # Without a directive the patch gives the order of its own elements.
+        result[name] = _ordered(merge(base_list, value, field), base_list, value if order is None else order, field)
     else:
         result[name] = value
 
@@ -221,7 +221,7 @@ def _ordered(merged: list[Any], original: list[Any], order: list[Any], field: Fi
     """Puts the listed elements in the given order; others stay before the element that they were before."""
     if not field.merge_key and not field.is_set:
         return merged
-    ranks = {_key_of(item, field): rank for rank, item in enumerate(order)}
+    ranks = {_key_of(item, field): rank for rank, item in enumerate(order) if _directive(item) != "replace"}
     places = {_key_of(item, field): place for place, item in enumerate(original)}
     listed = sorted((item for item in merged if _key_of(item, field) in ranks), key=lambda i: ranks[_key_of(i, field)])
     others = [item for item in merged if _key_of(item, field) not in ranks]

@@ -11,22 +11,24 @@ from typing import Any
 
 from vk_core.devcluster.poddefaults import default_pod, normalise_quantities
 from vk_core.devcluster.resources import EVENTS, NAMESPACES, NODES, PODS, SECRETS, SERVICES, Resource
+from vk_core.devcluster.statuses import UnreadableError
 
 Object = dict[str, Any]
 
 
 def normalise(resource: Resource, object: Object) -> None:
-    """Brings quantities into their canonical text wherever a kind has some; numbers become text."""
-    if resource is PODS:
-        _each_container(
-            object, lambda container: normalise_quantities(container.get("resources"), "limits", "requests")
-        )
-        spec = object.get("spec")
-        if isinstance(spec, dict):
-            normalise_quantities(spec, "overhead")
-            normalise_quantities(spec.get("resources"), "limits", "requests")
-    elif resource is NODES:
-        normalise_quantities(object.get("status"), "capacity", "allocatable")
+    """Brings quantities into their canonical text wherever a kind has some; numbers become text.
+
+    Raises:
+        StatusError: 400 if one of them is not a quantity.
+    """
+    try:
+        if resource is PODS:
+            _normalise_pod(object)
+        elif resource is NODES:
+            normalise_quantities(object.get("status"), "capacity", "allocatable")
+    except ValueError as error:
+        raise UnreadableError(resource, str(error)) from None
 
 
 def apply_defaults(resource: Resource, object: Object) -> None:
@@ -36,15 +38,17 @@ def apply_defaults(resource: Resource, object: Object) -> None:
         default(object)
 
 
-def _each_container(pod: Object, change: Callable[[Object], None]) -> None:
+def _normalise_pod(pod: Object) -> None:
     spec = pod.get("spec")
     if not isinstance(spec, dict):
         return
+    normalise_quantities(spec, "overhead")
+    normalise_quantities(spec.get("resources"), "limits", "requests")
     for field in ("containers", "initContainers", "ephemeralContainers"):
         containers = spec.get(field)
         for container in containers if isinstance(containers, list) else ():
             if isinstance(container, dict):
-                change(container)
+                normalise_quantities(container.get("resources"), "limits", "requests")
 
 
 def _namespace(namespace: Object) -> None:

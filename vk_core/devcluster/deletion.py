@@ -12,14 +12,14 @@ from typing import Any
 
 from vk_core.devcluster.registry import Registry
 from vk_core.devcluster.resources import NAMESPACES, PODS, Resource
-from vk_core.devcluster.statuses import StatusError, bad_request, conflict, forbidden
+from vk_core.devcluster.statuses import bad_request, conflict, forbidden, invalid_options, unsupported
 from vk_core.devcluster.store import Key, Object, Stored
 
 FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"
 """Finalizers that the garbage collector removes."""
 
 _PROTECTED_NAMESPACES = ("default", "kube-public", "kube-system")
-_POLICIES = ("Background", "Foreground", "Orphan")
+_POLICIES = ("Foreground", "Background", "Orphan")
 _DEFAULT_GRACE_SECONDS = 30
 
 
@@ -41,11 +41,11 @@ class DeleteOptions:
             StatusError: 400 for values that make no sense.
         """
         grace = body.get("gracePeriodSeconds")
-        if grace is not None and (not isinstance(grace, int) or grace < 0):
+        if grace is not None and (not isinstance(grace, int) or isinstance(grace, bool)):
             raise bad_request(f"gracePeriodSeconds: expected seconds, got {grace!r}")
         policy = body.get("propagationPolicy") or ("Orphan" if body.get("orphanDependents") else "")
         if policy and policy not in _POLICIES:
-            raise bad_request(f"propagationPolicy: expected one of {', '.join(_POLICIES)}, got {policy!r}")
+            raise invalid_options("DeleteOptions", [unsupported("propagationPolicy", policy, (*_POLICIES, "nil"))])
         preconditions = body.get("preconditions") or {}
         return cls(
             grace,
@@ -87,13 +87,14 @@ def delete(registry: Registry, resource: Resource, key: Key, options: DeleteOpti
 
 def _check_preconditions(resource: Resource, old: Stored, options: DeleteOptions) -> None:
     metadata = old.metadata
-    if options.uid and options.uid != metadata["uid"]:
-        why = f"Precondition failed: UID in precondition: {options.uid}, UID in object meta: {metadata['uid']}"
-        raise conflict(resource, metadata["name"], why)
-    if options.resource_version and options.resource_version != metadata["resourceVersion"]:
-        versions = (options.resource_version, metadata["resourceVersion"])
-        why = "Precondition failed: ResourceVersion in precondition: {}, ResourceVersion in object meta: {}"
-        raise conflict(resource, metadata["name"], why.format(*versions))
+    for field, asked, actual, happened in (
+        ("UID", options.uid, metadata["uid"], "deleted and then recreated"),
+        ("ResourceVersion", options.resource_version, metadata["resourceVersion"], "modified"),
+    ):
+        if asked and asked != actual:
+            why = f"the {field} in the precondition ({asked}) does not match the {field} in record ({actual}). "
+            why += f"The object might have been {happened}"
+            raise conflict(resource, metadata["name"], why, kind=resource.kind)
 
 
 def _grace_seconds(resource: Resource, object: Object, options: DeleteOptions) -> int:
@@ -139,15 +140,10 @@ def _delete_namespace(registry: Registry, key: Key, old: Stored, options: Delete
     if name in _PROTECTED_NAMESPACES:
         raise forbidden(NAMESPACES, name, "this namespace may not be deleted")
     if "deletionTimestamp" in old.metadata:
-        raise _being_emptied(name)
+        return old, False
     new = _marked(old.object, 0, _finalizers(old, ""), NAMESPACES)
     del new["metadata"]["deletionGracePeriodSeconds"]
     new["status"] = {**new.get("status", {}), "phase": "Terminating"}
     if options.dry_run:
         return Stored(new, old.revision), False
     return registry.store.put(NAMESPACES, key, new), False
-
-
-def _being_emptied(name: str) -> StatusError:
-    why = "The system is ensuring all content is removed from this namespace.  Upon completion, this namespace will "
-    return conflict(NAMESPACES, name, why + "automatically be purged by the system.")

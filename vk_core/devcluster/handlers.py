@@ -10,6 +10,7 @@ import msgspec
 
 from vk_core.devcluster import podactions
 from vk_core.devcluster.apply import apply_configuration
+from vk_core.devcluster.defaults import normalise
 from vk_core.devcluster.deletion import DeleteOptions, delete
 from vk_core.devcluster.eventviews import as_core
 from vk_core.devcluster.listing import Lister
@@ -20,13 +21,23 @@ from vk_core.devcluster.requests import (
     decode_body,
     decode_new_object,
     is_dry_run,
+    is_strict,
     is_true,
     parse_list_options,
     without_nulls,
 )
 from vk_core.devcluster.resources import BINDINGS, NEW_EVENTS, PODS, STORED
 from vk_core.devcluster.reviews import review
-from vk_core.devcluster.statuses import bad_request, not_found, success
+from vk_core.devcluster.statuses import (
+    UnreadableError,
+    bad_request,
+    invalid,
+    not_found,
+    success,
+    too_large_version,
+    unpatchable,
+    wrong,
+)
 from vk_core.devcluster.store import Object, Store, Stored
 from vk_core.devcluster.views import View
 
@@ -92,7 +103,11 @@ class Handlers:
         return self._verbs[verb](call)
 
     def _get(self, call: Call) -> Answer:
-        return _OK, call.view.one(self.registry.get(call.target.resource, call.target.key))
+        stored = self.registry.get(call.target.resource, call.target.key)
+        asked = call.query.get("resourceVersion", "0")
+        if asked.isdecimal() and int(asked) > self.store.revision:
+            raise too_large_version(self.store.revision, int(asked))
+        return _OK, call.view.one(stored)
 
     def _list(self, call: Call) -> Answer:
         items, metadata = self.lister.page(call.target, parse_list_options(call.target, call.query))
@@ -107,8 +122,16 @@ class Handlers:
             return _CREATED, msgspec.json.encode(review(target.served, object, token=self._token))
         if target.served is NEW_EVENTS:
             object = as_core(object)
-        dry_run = is_dry_run(call.query)
-        return _CREATED, call.view.one(self.registry.create(target.resource, target.namespace, object, dry_run=dry_run))
+        return _CREATED, call.view.one(self._store_new(call, object))
+
+    def _store_new(self, call: Call, object: Object) -> Stored:
+        return self.registry.create(
+            call.target.resource,
+            call.target.namespace,
+            object,
+            strict_fields=is_strict(call.query),
+            dry_run=is_dry_run(call.query),
+        )
 
     def _act_on_pod(self, call: Call, object: Object) -> Answer:
         key = (call.target.namespace, call.target.name or object["metadata"].get("name", ""))
@@ -135,20 +158,31 @@ class Handlers:
         object = decode_new_object(target, call.body, call.content_type)
         if target.served is NEW_EVENTS:
             object = as_core(object)
-        dry_run = is_dry_run(call.query)
         missing = self.store.get(target.resource, target.key) is None
         if missing and target.resource.create_on_update and not call.subresource:
             object["metadata"].setdefault("name", target.name)
-            return _CREATED, call.view.one(
-                self.registry.create(target.resource, target.namespace, object, dry_run=dry_run)
-            )
+            return _CREATED, call.view.one(self._store_new(call, object))
         return _OK, call.view.one(self._write(call, lambda _: object))
 
     def _patch(self, call: Call) -> Answer:
         media = patch_type(call.content_type)
         if media in APPLY_PATCHES:
             return self._apply(call)
-        return _OK, call.view.one(self._write(call, patcher(call.target.resource, call.body, media)))
+        change = patcher(call.target.resource, call.body, media)
+
+        def checked(old: Object) -> Object:
+            new = change(old)
+            uid = new.get("metadata", {}).get("uid", "")
+            if uid and uid != old["metadata"]["uid"]:
+                # Only in a PUT is the UID of the body a precondition.
+                causes = [wrong("metadata.uid", uid, "field is immutable")]
+                raise invalid(call.target.resource, call.target.name, causes)
+            return new
+
+        try:
+            return _OK, call.view.one(self._write(call, checked))
+        except UnreadableError as error:
+            raise unpatchable(error.why) from None
 
     def _write(self, call: Call, change: Callable[[Object], Object]) -> Stored:
         return self.registry.update(
@@ -158,6 +192,7 @@ class Handlers:
             subresource=call.subresource,
             narrow=_NARROW.get(call.subresource),
             manager=call.manager,
+            strict_fields=is_strict(call.query),
             dry_run=is_dry_run(call.query),
         )
 
@@ -170,7 +205,9 @@ class Handlers:
             raise bad_request("the body of the request is not an object")
         if wanted["metadata"].pop("managedFields", None):
             raise bad_request("metadata.managedFields must be nil")
-        wanted["metadata"].setdefault("name", target.name)
+        if wanted["metadata"].setdefault("name", target.name) != target.name:
+            raise bad_request("the name of the object does not match the name on the URL")
+        normalise(target.resource, wanted)
         force = is_true(call.query.get("force"))
         live = self.store.get(target.resource, target.key)
 
@@ -182,9 +219,7 @@ class Handlers:
         if live is None:
             if call.subresource:
                 raise not_found(target.resource, target.name)
-            dry_run = is_dry_run(call.query)
-            created = self.registry.create(target.resource, target.namespace, change(None), dry_run=dry_run)
-            return _CREATED, call.view.one(created)
+            return _CREATED, call.view.one(self._store_new(call, change(None)))
         return _OK, call.view.one(self._write(call, change))
 
     def _delete(self, call: Call) -> Answer:

@@ -16,7 +16,6 @@ from vk_core.devcluster.statuses import Cause, forbidden_field, required, wrong
 NameRule = Callable[[str], str | None]
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
-_LABEL_1035 = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _QUALIFIED = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
 _DATA_KEY = re.compile(r"[-._a-zA-Z0-9]+")
@@ -39,18 +38,6 @@ def dns_label(name: str) -> str | None:
         return (
             "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', "
             f"and must start and end with an alphanumeric character (regex: {_LABEL.pattern})"
-        )
-    return None
-
-
-def dns_1035_label(name: str) -> str | None:
-    """Checks a lowercase RFC 1035 label, which begins with a letter: services."""
-    if len(name) > _LABEL_LENGTH:
-        return f"must be no more than {_LABEL_LENGTH} characters"
-    if not _LABEL_1035.fullmatch(name):
-        return (
-            "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic "
-            f"character, and end with an alphanumeric character (regex: {_LABEL_1035.pattern})"
         )
     return None
 
@@ -110,7 +97,7 @@ def data_key(key: str) -> str | None:
     return None
 
 
-_RULES: dict[Resource, NameRule] = {NAMESPACES: dns_label, SERVICES: dns_1035_label, EVENTS: path_segment}
+_RULES: dict[Resource, NameRule] = {NAMESPACES: dns_label, SERVICES: dns_label, EVENTS: path_segment}
 
 
 def name_problem(resource: Resource, name: str) -> str | None:

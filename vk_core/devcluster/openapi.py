@@ -13,18 +13,9 @@ import msgspec
 
 from vk_core.api import auth, coordination, core, node, pod
 from vk_core.api.meta import ObjectMeta
-from vk_core.api.struct import Struct
 from vk_core.devcluster.resources import RESOURCES, Resource
 
 Object: TypeAlias = dict[str, Any]
-
-
-class Binding(Struct):
-    """Assigns a pod to a node."""
-
-    api_version: str = ""
-    kind: str = ""
-    metadata: ObjectMeta = ObjectMeta()
 
 
 _MODULES = (pod, node, core, coordination, auth)
@@ -71,7 +62,6 @@ def _type_of(resource: Resource) -> type[msgspec.Struct]:
     return msgspec.defstruct(
         resource.kind,
         [("api_version", str, ""), ("kind", str, ""), ("metadata", ObjectMeta, ObjectMeta())],
-        bases=(Struct,),
         frozen=True,
         kw_only=True,
         rename="camel",

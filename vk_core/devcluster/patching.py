@@ -40,9 +40,11 @@ def patcher(resource: Resource, body: bytes, media: str) -> Callable[[Object], O
     Raises:
         StatusError: 400 if the patch cannot be read; what is returned raises 400 or 422 if it does not fit the object.
     """
-    patch = decode_body(body, "application/json")
-    if media != JSON_PATCH and not isinstance(patch, dict):
-        raise bad_request("the patch is not an object")
+    patch: Any = decode_body(body, "application/json")
+    is_readable = isinstance(patch, list if media == JSON_PATCH else dict)
+    if not is_readable:
+        expected = "a list of operations" if media == JSON_PATCH else "an object"
+        raise bad_request(f"error decoding patch: expected {expected}")
 
     def change(old: Object) -> Object:
         try:

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from vk_core.devcluster.poddefaults import default_container, normalise_quantities
+from vk_core.devcluster.defaults import normalise
+from vk_core.devcluster.poddefaults import default_container, first_status
 from vk_core.devcluster.podvalidation import pod_causes
 from vk_core.devcluster.registry import Registry, fresh, now
 from vk_core.devcluster.resources import PODS
-from vk_core.devcluster.statuses import Cause, bad_request, conflict, forbidden_field, invalid, required
+from vk_core.devcluster.statuses import (
+    Cause,
+    bad_request,
+    conflict,
+    forbidden_field,
+    invalid,
+    other_uid,
+    required,
+    wrong,
+)
 from vk_core.devcluster.store import Key, Object, Stored
 
 
@@ -25,11 +35,10 @@ def bind(registry: Registry, key: Key, binding: Object, *, dry_run: bool = False
     metadata = binding.get("metadata") or {}
     uid = metadata.get("uid")
     if uid and uid != old.metadata["uid"]:
-        why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {old.metadata['uid']}"
-        raise conflict(PODS, key[1], why)
+        raise other_uid(PODS, key[1], asked=uid, actual=old.metadata["uid"])
     problem = _why_not_bound(old.object)
     if problem:
-        raise conflict(PODS, key[1], problem)
+        raise conflict(PODS, key[1], problem, kind="pods/binding")
     pod = fresh(old.object)
     pod["spec"]["nodeName"] = target["name"]
     for field in ("annotations", "labels"):
@@ -87,8 +96,12 @@ def resize(new: Object, old: Object) -> Object:
             if container["name"] not in wanted:
                 raise bad_request(f'container "{container["name"]}" is missing')
             container["resources"] = fresh(wanted[container["name"]].get("resources") or {})
-            normalise_quantities(container["resources"], "limits", "requests")
-    _refuse(pod, pod_causes(pod))
+    normalise(PODS, pod)
+    causes = pod_causes(pod)
+    before = old.get("status", {}).get("qosClass")
+    if not causes and before and first_status(pod)["qosClass"] != before:
+        causes = [wrong("spec", before, "Pod QOS Class may not change as a result of resizing")]
+    _refuse(pod, causes)
     return pod
 
 

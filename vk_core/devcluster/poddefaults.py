@@ -46,11 +46,7 @@ def default_pod(pod: Object) -> None:
         default_container(container)
     for volume in spec.get("volumes", ()):
         _default_volume(volume)
-
-
-def default_new_pod(pod: Object) -> None:
-    """Fills in what is decided once, when a pod is created: tolerations of a failing node, and the first status."""
-    tolerations = pod["spec"].setdefault("tolerations", [])
+    tolerations = spec.setdefault("tolerations", [])
     for key in ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"):
         if not any(_covers(toleration, key) for toleration in tolerations):
             tolerations.append(
@@ -61,7 +57,11 @@ def default_new_pod(pod: Object) -> None:
                     "tolerationSeconds": _TOLERATION_SECONDS,
                 }
             )
-    pod["status"] = {"phase": "Pending", "qosClass": qos_class(msgspec.convert(pod, Pod))}
+
+
+def first_status(pod: Object) -> Object:
+    """Returns the status of a pod that has just been created."""
+    return {"phase": "Pending", "qosClass": qos_class(msgspec.convert(pod, Pod))}
 
 
 def default_container(container: Object) -> None:
@@ -88,7 +88,11 @@ def default_container(container: Object) -> None:
 
 
 def normalise_quantities(owner: Any, *fields: str) -> None:
-    """Rewrites the maps of quantities in some fields in canonical form; others are left for validation to refuse."""
+    """Rewrites the maps of quantities in some fields in canonical form; numbers become text.
+
+    Raises:
+        ValueError: one of them is not a quantity.
+    """
     if not isinstance(owner, dict):
         return
     for field in fields:
@@ -101,10 +105,7 @@ def normalise_quantities(owner: Any, *fields: str) -> None:
 
 @lru_cache(maxsize=4096)
 def _canonical(text: str) -> str:
-    try:
-        return format_quantity(parse_quantity(text), like=text)
-    except ValueError:
-        return text
+    return format_quantity(parse_quantity(text), like=text)
 
 
 def _covers(toleration: Object, key: str) -> bool:

@@ -135,11 +135,7 @@ def _resource_causes(path: str, resources: Object) -> Iterator[Cause]:
     values: dict[str, dict[str, Any]] = {"limits": {}, "requests": {}}
     for field, parsed in values.items():
         for name, text in resources.get(field, {}).items():
-            try:
-                parsed[name] = parse_quantity(text)
-            except ValueError as error:
-                yield wrong(f"{path}.{field}[{name}]", text, str(error))
-                continue
+            parsed[name] = parse_quantity(text)
             if parsed[name] < 0:
                 yield wrong(f"{path}.{field}[{name}]", text, "must be greater than or equal to 0")
     for name, wanted in values["requests"].items():
@@ -170,6 +166,8 @@ def pod_update_causes(pod: Object, old: Object) -> list[Cause]:
     new_spec, old_spec = pod["spec"], old["spec"]
     if new_spec == old_spec:
         return []
+    if any(_names(new_spec, field) != _names(old_spec, field) for field in ("containers", "initContainers")):
+        return [forbidden_field("spec.containers", "pod updates may not add or remove containers")]
     causes = list(_tolerations_kept(new_spec.get("tolerations", []), old_spec.get("tolerations", [])))
     before, after = old_spec.get("activeDeadlineSeconds"), new_spec.get("activeDeadlineSeconds")
     if before is not None and (after is None or after > before):
@@ -179,6 +177,10 @@ def pod_update_causes(pod: Object, old: Object) -> list[Cause]:
     if _frozen_part(new_spec, old_spec) != _frozen_part(old_spec, old_spec):
         causes.append(forbidden_field("spec", _NOT_UPDATABLE))
     return causes
+
+
+def _names(spec: Object, field: str) -> list[str]:
+    return [container["name"] for container in spec.get(field, ())]
 
 
 def _tolerations_kept(new: list[Object], old: list[Object]) -> Iterator[Cause]:

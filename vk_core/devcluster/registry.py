@@ -16,7 +16,7 @@ import msgspec
 from vk_core.devcluster.defaults import apply_defaults, normalise
 from vk_core.devcluster.managedfields import track_update
 from vk_core.devcluster.names import generated_name
-from vk_core.devcluster.poddefaults import default_new_pod
+from vk_core.devcluster.poddefaults import first_status
 from vk_core.devcluster.resources import (
     CONFIGMAPS,
     NAMESPACES,
@@ -34,10 +34,17 @@ from vk_core.devcluster.statuses import (
     forbidden,
     invalid,
     not_found,
+    other_uid,
     wrong,
 )
 from vk_core.devcluster.store import Key, Object, Store, Stored
-from vk_core.devcluster.validation import check_structure, validate_change, validate_finalizers, validate_new
+from vk_core.devcluster.validation import (
+    check_structure,
+    refuse_unknown_fields,
+    validate_change,
+    validate_finalizers,
+    validate_new,
+)
 
 _ATTEMPTS = 8
 _SYSTEM_METADATA = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation")
@@ -80,12 +87,29 @@ class Registry:
             raise not_found(resource, key[1])
         return stored
 
-    def create(self, resource: Resource, namespace: str, object: Object, *, dry_run: bool = False) -> Stored:
+    def create(
+        self,
+        resource: Resource,
+        namespace: str,
+        object: Object,
+        *,
+        strict_fields: bool = False,
+        dry_run: bool = False,
+    ) -> Stored:
         """Creates an object; `object` has just been read and is altered.
+
+        Args:
+            resource: the stored type.
+            namespace: where, or nothing.
+            object: the object.
+            strict_fields: whether fields that the kind does not have are refused.
+            dry_run: whether to do everything but write.
 
         Raises:
             StatusError: 400, 403, 404, 409 or 422.
         """
+        if strict_fields:
+            refuse_unknown_fields(resource, object)
         metadata = self._new_metadata(resource, namespace, object)
         self._admit(resource, namespace, metadata["name"])
         normalise(resource, object)
@@ -97,7 +121,7 @@ class Registry:
             self._allocate_address(object)
         validate_new(resource, object)
         if resource is PODS:
-            default_new_pod(object)
+            object["status"] = first_status(object)
         key = (namespace, metadata["name"])
         if dry_run:
             return Stored(object, self.store.revision)
@@ -115,6 +139,7 @@ class Registry:
         subresource: str = "",
         narrow: Callable[[Object, Object], Object] | None = None,
         manager: str = "",
+        strict_fields: bool = False,
         dry_run: bool = False,
     ) -> Stored:
         """Replaces an object by what `change` makes of it, in the part that the subresource owns.
@@ -128,6 +153,7 @@ class Registry:
             subresource: the path below the object, which decides what may change.
             narrow: for a subresource other than `status`, makes of new and old version the checked one to store.
             manager: who writes, for objects whose fields have owners.
+            strict_fields: whether fields that the kind does not have are refused.
             dry_run: whether to do everything but write.
 
         Raises:
@@ -135,6 +161,8 @@ class Registry:
         """
         old = self.get(resource, key)
         new = change(old.object)
+        if strict_fields:
+            refuse_unknown_fields(resource, new)
         self._check_identity(resource, key, new, old)
         if narrow is not None:
             new = narrow(new, old.object)
@@ -190,7 +218,7 @@ class Registry:
     def _new_metadata(self, resource: Resource, namespace: str, object: Object) -> dict[str, Any]:
         metadata: dict[str, Any] = object.setdefault("metadata", {})
         if metadata.pop("resourceVersion", ""):
-            raise bad_request("resourceVersion should not be set on objects to be created")
+            raise StatusError(500, "resourceVersion should not be set on objects to be created", reason="InternalError")
         if resource.namespaced and metadata.setdefault("namespace", namespace) != namespace:
             raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
         if not metadata.get("name") and metadata.get("generateName"):
@@ -222,7 +250,11 @@ class Registry:
                 why = f"unable to create new content in namespace {namespace} because it is being terminated"
                 error = forbidden(resource, name, why)
                 error.status["details"]["causes"] = [
-                    {"reason": "NamespaceTerminating", "message": f"namespace {namespace} is being terminated"}
+                    {
+                        "reason": "NamespaceTerminating",
+                        "message": f"namespace {namespace} is being terminated",
+                        "field": "metadata.namespace",
+                    }
                 ]
                 raise error
         present = self.store.get(resource, (namespace, name))
@@ -256,8 +288,7 @@ class Registry:
             raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
         uid = metadata.get("uid")
         if uid and uid != old.metadata["uid"]:
-            why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {old.metadata['uid']}"
-            raise conflict(resource, key[1], why)
+            raise other_uid(resource, key[1], asked=uid, actual=old.metadata["uid"])
         version = metadata.get("resourceVersion")
         if version and version != old.metadata["resourceVersion"]:
             raise conflict(resource, key[1])

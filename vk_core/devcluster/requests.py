@@ -13,12 +13,14 @@ from vk_core.devcluster.fields import canonical_field, is_selectable
 from vk_core.devcluster.protobuf import PROTOBUF, decode_object
 from vk_core.devcluster.resources import BY_PATH, NAMESPACES, Resource, Subresource, stored_as
 from vk_core.devcluster.statuses import (
-    Cause,
+    PageNotFound,
     StatusError,
     bad_request,
-    invalid,
+    forbidden_field,
+    invalid_options,
     method_not_allowed,
     unknown_path,
+    unsupported,
 )
 from vk_core.devcluster.store import Key
 
@@ -37,6 +39,7 @@ _VERBS = {
     ("HEAD", False): "list",
 }
 _NAMESPACE_PARTS = 3
+_GROUPS = {(group, version) for group, version, _ in BY_PATH}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +97,9 @@ def _group_and_version(parts: list[str]) -> tuple[str, str, list[str]]:
     match parts:
         case ["api", "v1", *rest]:
             return "", "v1", rest
-        case ["apis", group, version, *rest]:
+        case ["apis", group, version, *rest] if (group, version) in _GROUPS:
             return group, version, rest
-    raise unknown_path()
+    raise PageNotFound
 
 
 def verb_of(method: str, target: Target, query: Mapping[str, str]) -> str:
@@ -153,7 +156,7 @@ def parse_list_options(target: Target, query: Mapping[str, str]) -> ListOptions:
     fields = FieldSelector(tuple((canonical_field(field), equal, value) for field, equal, value in fields.terms))
     for field in sorted(fields.fields):
         if not is_selectable(target.resource, field):
-            raise _not_selectable(target, query, field)
+            raise bad_request(f"field label not supported: {field}")
     if target.name:
         fields = FieldSelector((*fields.terms, ("metadata.name", True, target.name)))
     initial = query.get("sendInitialEvents")
@@ -168,42 +171,43 @@ def parse_list_options(target: Target, query: Mapping[str, str]) -> ListOptions:
         is_true(query.get("allowWatchBookmarks")),
         None if initial is None else is_true(initial),
     )
-    _check_versions(target, options, is_watch=is_true(query.get("watch")))
+    _check_versions(options, is_watch=is_true(query.get("watch")))
     return options
 
 
-def _not_selectable(target: Target, query: Mapping[str, str], field: str) -> StatusError:
-    selectors = f'label selector "{query.get("labelSelector", "")}", field selector "{query.get("fieldSelector", "")}"'
-    plural = target.served.qualified
-    return bad_request(f'Unable to find "{plural}" that match {selectors}: field label not supported: {field}')
-
-
-def _check_versions(target: Target, options: ListOptions, *, is_watch: bool) -> None:
+def _check_versions(options: ListOptions, *, is_watch: bool) -> None:
     match, version = options.resource_version_match, options.resource_version
-    causes: list[Cause] = []
-    if version and not version.isdigit():
+    if version and not version.isdecimal():
         raise bad_request(f"resourceVersion: Invalid value: {version!r}: expected a number")
+    if options.continue_ and version not in {"", "0"}:
+        raise bad_request("specifying resource version is not allowed when using continue")
     if match and match not in {"Exact", "NotOlderThan"}:
-        message = f'Unsupported value: "{match}": supported values: "", "Exact", "NotOlderThan"'
-        causes.append(Cause("resourceVersionMatch", message, "FieldValueNotSupported"))
-    if is_watch:
-        if options.send_initial_events is not None and match != "NotOlderThan":
-            message = "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
-            causes.append(Cause("resourceVersionMatch", message, "FieldValueForbidden"))
-        elif match and options.send_initial_events is None:
-            message = "Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
-            causes.append(Cause("resourceVersionMatch", message, "FieldValueForbidden"))
-    elif options.send_initial_events is not None:
-        message = "Forbidden: sendInitialEvents is forbidden for list"
-        causes.append(Cause("sendInitialEvents", message, "FieldValueForbidden"))
-    elif match and not version:
-        message = "Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided"
-        causes.append(Cause("resourceVersionMatch", message, "FieldValueForbidden"))
-    if causes:
-        error = invalid(target.served, "", causes)
-        error.status["details"] |= {"group": "meta.k8s.io", "kind": "ListOptions"}
-        error.status["message"] = error.status["message"].replace(target.served.kind, "ListOptions.meta.k8s.io", 1)
-        raise error
+        causes = [unsupported("resourceVersionMatch", match, ("Exact", "NotOlderThan", ""))]
+        raise invalid_options("ListOptions", causes)
+    field, why = _watch_problem(options) if is_watch else _list_problem(options)
+    if why:
+        raise invalid_options("ListOptions", [forbidden_field(field, why)])
+
+
+def _watch_problem(options: ListOptions) -> tuple[str, str]:
+    match = options.resource_version_match
+    if options.send_initial_events is not None and match != "NotOlderThan":
+        return "resourceVersionMatch", "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
+    if match and options.send_initial_events is None:
+        why = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
+        return "resourceVersionMatch", why
+    return "", ""
+
+
+def _list_problem(options: ListOptions) -> tuple[str, str]:
+    match, version = options.resource_version_match, options.resource_version
+    if options.send_initial_events is not None:
+        return "sendInitialEvents", "sendInitialEvents is forbidden for list"
+    if match and not version:
+        return "resourceVersionMatch", "resourceVersionMatch is forbidden unless resourceVersion is provided"
+    if match == "Exact" and version == "0":
+        return "resourceVersionMatch", 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'
+    return "", ""
 
 
 def _number(query: Mapping[str, str], name: str) -> int | None:
@@ -224,12 +228,17 @@ def is_dry_run(query: Mapping[str, str]) -> bool:
     """Tells whether nothing shall be written.
 
     Raises:
-        StatusError: 400 for a value other than `All`.
+        StatusError: 422 for a value other than `All`.
     """
     value = query.get("dryRun", "")
     if value not in {"", "All"}:
-        raise bad_request(f"dryRun: Unsupported value: {value!r}: supported values: 'All'")
+        raise invalid_options("CreateOptions", [unsupported("dryRun", value, ("All",))])
     return bool(value)
+
+
+def is_strict(query: Mapping[str, str]) -> bool:
+    """Tells whether fields that a kind does not have are to be refused (`fieldValidation=Strict`)."""
+    return query.get("fieldValidation") == "Strict"
 
 
 def decode_body(body: bytes, content_type: str) -> Any:

@@ -19,7 +19,7 @@ from vk_core.devcluster.discovery import discover, version
 from vk_core.devcluster.faults import Faults
 from vk_core.devcluster.handlers import Call, Handlers
 from vk_core.devcluster.requests import parse_list_options, parse_path, verb_of
-from vk_core.devcluster.statuses import StatusError, unknown_path
+from vk_core.devcluster.statuses import PageNotFound, StatusError
 from vk_core.devcluster.views import view_of
 from vk_core.devcluster.watches import Watch
 
@@ -128,7 +128,7 @@ def _openapi(path: str) -> web.Response:
         return _answer(200, msgspec.json.encode(openapi.group_versions()))
     document = openapi.document(path.removeprefix("/openapi/v3/"))
     if document is None:
-        raise unknown_path()
+        raise PageNotFound
     return _answer(200, document)
 
 
@@ -137,6 +137,8 @@ def _answer(code: int, body: bytes) -> web.Response:
 
 
 def _refusal(error: StatusError) -> web.Response:
+    if isinstance(error, PageNotFound):
+        return web.Response(status=error.code, text=f"{error}\n")
     response = _answer(error.code, msgspec.json.encode(error.status))
     if error.retry_after is not None:
         response.headers["Retry-After"] = str(error.retry_after)

@@ -62,7 +62,7 @@ class StatusError(Exception):
             "status": "Failure",
             "message": message,
             "reason": reason or REASONS.get(code, "Unknown"),
-            **({"details": all_details} if all_details else {}),
+            **({"details": all_details} if all_details or details is not None else {}),
             "code": code,
         }
 
@@ -89,7 +89,7 @@ def wrong(field: str, value: Any, hint: str) -> Cause:
 
 def unsupported(field: str, value: Any, supported: Sequence[str]) -> Cause:
     """A value that is not one of a few."""
-    choices = ", ".join(f'"{choice}"' for choice in sorted(supported))
+    choices = ", ".join(f'"{choice}"' for choice in supported)
     return Cause(field, f'Unsupported value: "{value}": supported values: {choices}', "FieldValueNotSupported")
 
 
@@ -123,14 +123,21 @@ def not_found(resource: Resource, name: str) -> StatusError:
     )
 
 
+class PageNotFound(StatusError):
+    """There is nothing of this kind on this server: answered with a line of text, as API servers do."""
+
+    def __init__(self) -> None:
+        super().__init__(404, "404 page not found")
+
+
 def unknown_path() -> StatusError:
-    """There is no such type, or no such path at all."""
+    """There is no such type in a group that is there."""
     return StatusError(404, "the server could not find the requested resource", details={})
 
 
 def method_not_allowed() -> StatusError:
     """The type is there, but not this verb."""
-    return StatusError(405, "the server does not allow this method on the requested resource")
+    return StatusError(405, "the server does not allow this method on the requested resource", details={})
 
 
 def already_exists(resource: Resource, name: str) -> StatusError:
@@ -143,14 +150,19 @@ def already_exists(resource: Resource, name: str) -> StatusError:
     )
 
 
-def conflict(resource: Resource, name: str, why: str | None = None) -> StatusError:
+def conflict(resource: Resource, name: str, why: str | None = None, *, kind: str | None = None) -> StatusError:
     """The object is not, or no longer, what the request takes it for."""
     why = why or "the object has been modified; please apply your changes to the latest version and try again"
     return StatusError(
         409,
-        f'Operation cannot be fulfilled on {resource.qualified} "{name}": {why}',
-        details={"name": name, **_group(resource), "kind": resource.plural},
+        f'Operation cannot be fulfilled on {kind or resource.qualified} "{name}": {why}',
+        details={"name": name, **_group(resource), "kind": kind or resource.plural},
     )
+
+
+def other_uid(resource: Resource, name: str, *, asked: str, actual: str) -> StatusError:
+    """The object is another one of the same name."""
+    return conflict(resource, name, f"Precondition failed: UID in precondition: {asked}, UID in object meta: {actual}")
 
 
 def forbidden(resource: Resource, name: str, why: str) -> StatusError:
@@ -164,18 +176,28 @@ def forbidden(resource: Resource, name: str, why: str) -> StatusError:
 
 def invalid(resource: Resource, name: str, causes: Sequence[Cause]) -> StatusError:
     """The object is not valid, for one or more reasons."""
-    lines = [f"{cause.field}: {cause.message}" for cause in causes]
-    listed = lines[0] if len(lines) == 1 else f"[{', '.join(lines)}]"
-    return StatusError(
-        422,
-        f'{resource.kind}{"." + resource.group if resource.group else ""} "{name}" is invalid: {listed}',
-        details={
-            "name": name,
-            **_group(resource),
-            "kind": resource.kind,
-            "causes": [{"reason": cause.reason, "message": cause.message, "field": cause.field} for cause in causes],
-        },
-    )
+    return _invalid(name, resource.kind, resource.group, causes)
+
+
+def invalid_options(kind: str, causes: Sequence[Cause]) -> StatusError:
+    """The options of a request are not valid; `kind` is one such as `ListOptions`."""
+    return _invalid("", kind, "meta.k8s.io", causes)
+
+
+class UnreadableError(StatusError):
+    """The object does not have the structure of its kind; `why` says where."""
+
+    def __init__(self, resource: Resource, why: str) -> None:
+        kind = resource.kind
+        super().__init__(400, f'{kind} in version "{resource.version}" cannot be handled as a {kind}: {why}')
+        self.why = why
+
+
+def unpatchable(why: str) -> StatusError:
+    """A patch that makes an object unreadable."""
+    cause = Cause("patch", f"Invalid value: {why}")
+    listed = {"reason": cause.reason, "message": cause.message, "field": cause.field}
+    return StatusError(422, f' "" is invalid: patch: {cause.message}', details={"causes": [listed]})
 
 
 def bad_request(message: str) -> StatusError:
@@ -192,7 +214,7 @@ def too_large_version(current: int, asked: int) -> StatusError:
     """A resource version that has not been reached yet."""
     return StatusError(
         504,
-        f"Too large resource version: {asked}, current: {current}",
+        f"Timeout: Too large resource version: {asked}, current: {current}",
         details={
             "causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}],
             "retryAfterSeconds": 1,
@@ -205,8 +227,21 @@ def _group(resource: Resource) -> dict[str, str]:
 
 
 def _plain(value: Any) -> str:
-    return (
-        {None: "null", True: "true", False: "false"}.get(value, str(value))
-        if not isinstance(value, list | dict)
-        else str(value)
+    if value is None or isinstance(value, bool):
+        return str(value).lower().replace("none", "null")
+    return str(value)
+
+
+def _invalid(name: str, kind: str, group: str, causes: Sequence[Cause]) -> StatusError:
+    lines = [f"{cause.field}: {cause.message}" for cause in causes]
+    listed = lines[0] if len(lines) == 1 else f"[{', '.join(lines)}]"
+    return StatusError(
+        422,
+        f'{kind}{"." + group if group else ""} "{name}" is invalid: {listed}',
+        details={
+            **({"name": name} if name else {}),
+            **({"group": group} if group else {}),
+            "kind": kind,
+            "causes": [{"reason": cause.reason, "message": cause.message, "field": cause.field} for cause in causes],
+        },
     )

@@ -46,14 +46,13 @@ class Table:
 
     columns: tuple[str, ...]
     cells: Callable[[Object], Cells]
-    integers: frozenset[str] = frozenset()
 
     def definitions(self) -> list[dict[str, Any]]:
         """The columns as the API describes them."""
         return [
             {
                 "name": column.rstrip("*"),
-                "type": "integer" if column in self.integers else "string",
+                "type": "string",
                 "format": "name" if column.rstrip("*") == "Name" else "",
                 "description": "",
                 "priority": int(column.endswith("*")),
@@ -165,11 +164,6 @@ def _secret(secret: Object) -> Cells:
     return [name, secret.get("type", ""), len(secret.get("data", {})), since]
 
 
-def _service_account(account: Object) -> Cells:
-    name, since = _name_and_age(account)
-    return [name, len(account.get("secrets", ())), since]
-
-
 def _lease(lease: Object) -> Cells:
     name, since = _name_and_age(lease)
     return [name, lease.get("spec", {}).get("holderIdentity") or "", since]
@@ -223,7 +217,7 @@ def _event(event: Object) -> Cells:
 
 
 _TABLES: dict[Resource, Table] = {
-    CONFIGMAPS: Table(("Name", "Data", "Age"), _config_map, frozenset({"Data"})),
+    CONFIGMAPS: Table(("Name", "Data", "Age"), _config_map),
     EVENTS: Table(
         ("Last Seen", "Type", "Reason", "Object", "Subobject*", "Source*", "Message", "First Seen*", "Count*", "Name*"),
         _event,
@@ -240,7 +234,7 @@ _TABLES: dict[Resource, Table] = {
     PODS: Table(
         ("Name", "Ready", "Status", "Restarts", "Age", "IP*", "Node*", "Nominated Node*", "Readiness Gates*"), _pod
     ),
-    SECRETS: Table(("Name", "Type", "Data", "Age"), _secret, frozenset({"Data"})),
-    SERVICEACCOUNTS: Table(("Name", "Secrets", "Age"), _service_account, frozenset({"Secrets"})),
+    SECRETS: Table(("Name", "Type", "Data", "Age"), _secret),
+    SERVICEACCOUNTS: Table(("Name", "Age"), lambda account: [*_name_and_age(account)]),
     SERVICES: Table(("Name", "Type", "Cluster-IP", "External-IP", "Port(s)", "Age", "Selector*"), _service),
 }  # fmt: skip

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -18,12 +19,13 @@ from vk_core.api.meta import ObjectMeta
 from vk_core.api.node import Node
 from vk_core.api.pod import Pod
 from vk_core.api.struct import Struct
+from vk_core.devcluster.knownfields import unknown_fields
 from vk_core.devcluster.names import data_causes, dns_label, metadata_causes
 from vk_core.devcluster.podvalidation import pod_causes, pod_update_causes
-from vk_core.devcluster.resources import CONFIGMAPS, LEASES, NODES, PODS, SECRETS, SERVICES, Resource
+from vk_core.devcluster.resources import CONFIGMAPS, EVENTS, LEASES, NODES, PODS, SECRETS, SERVICES, Resource
 from vk_core.devcluster.statuses import (
     Cause,
-    bad_request,
+    UnreadableError,
     duplicate,
     forbidden_field,
     invalid,
@@ -40,6 +42,9 @@ class _AnyObject(Struct):
 
 
 _TYPES: dict[Resource, type[Struct]] = {CONFIGMAPS: ConfigMap, LEASES: Lease, NODES: Node, PODS: Pod, SECRETS: Secret}
+_MICRO_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}(Z|[+-]\d\d:\d\d)")
+_MICRO_TIMES = {LEASES: ("spec", ("acquireTime", "renewTime")), EVENTS: ("", ("eventTime",))}
+"""Fields of type `metav1.MicroTime`, of which API servers accept one form only."""
 _LARGEST_DATA = 1024 * 1024
 _LAST_PORT = 65535
 _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
@@ -56,8 +61,27 @@ def check_structure(resource: Resource, object: Object) -> None:
     try:
         msgspec.convert(object, _TYPES.get(resource, _AnyObject))
     except (msgspec.ValidationError, ValueError) as error:
-        described = f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}'
-        raise bad_request(f"{described}: {error}") from None
+        raise UnreadableError(resource, str(error)) from None
+    micro_times = _MICRO_TIMES.get(resource)
+    if micro_times is not None:
+        section, fields = micro_times
+        where = object.get(section, {}) if section else object
+        for field in fields:
+            text = where.get(field)
+            if text is not None and not _MICRO_TIME.fullmatch(str(text)):
+                raise UnreadableError(resource, f"{field}: {text!r} is not a time with six digits behind the point")
+
+
+def refuse_unknown_fields(resource: Resource, object: Object) -> None:
+    """Refuses an object with fields that its kind does not have, as `fieldValidation=Strict` asks for.
+
+    Raises:
+        StatusError: 400, with all of them.
+    """
+    unknown = unknown_fields(resource, object)
+    if unknown:
+        listed = ", ".join(f'unknown field "{field}"' for field in unknown)
+        raise UnreadableError(resource, f"strict decoding error: {listed}")
 
 
 def validate_new(resource: Resource, object: Object) -> None:
@@ -92,7 +116,8 @@ def validate_finalizers(resource: Resource, object: Object, old: Object) -> None
         present = old["metadata"].get("finalizers", ())
         added = [name for name in object["metadata"].get("finalizers", ()) if name not in present]
         if added:
-            why = f"no new finalizers can be added if the object is being deleted, found new finalizers {added}"
+            listed = ", ".join(f'"{name}"' for name in added)
+            why = f"no new finalizers can be added if the object is being deleted, found new finalizers {listed}"
             raise invalid(resource, old["metadata"]["name"], [forbidden_field("metadata.finalizers", why)])
 
 
@@ -119,8 +144,7 @@ def _secret(object: Object) -> list[Cause]:
         try:
             base64.b64decode(value, validate=True)
         except (binascii.Error, ValueError, TypeError):
-            why = f"illegal base64 data in data[{key}]"
-            raise bad_request(f'Secret in version "v1" cannot be handled as a Secret: {why}') from None
+            raise UnreadableError(SECRETS, f"illegal base64 data in data[{key}]") from None
     return causes + _size_causes(object.get("data", {}))
 
 
@@ -149,7 +173,7 @@ def _node(object: Object) -> list[Cause]:
     causes: list[Cause] = []
     seen = set()
     for index, taint in enumerate(object.get("spec", {}).get("taints", ())):
-        path = f"spec.taints[{index}]"
+        path = f"metadata.taints[{index}]"
         if not taint.get("key"):
             causes.append(required(f"{path}.key"))
         if taint.get("effect") not in _EFFECTS:
@@ -188,6 +212,13 @@ def _cluster_ip(object: Object, old: Object) -> list[Cause]:
     return []
 
 
+def _event(object: Object) -> list[Cause]:
+    involved, home = object.get("involvedObject", {}).get("namespace", ""), object["metadata"].get("namespace")
+    if involved and involved != home:
+        return [wrong("involvedObject.namespace", involved, "does not match event.namespace")]
+    return []
+
+
 def _lease(object: Object) -> list[Cause]:
     seconds = object.get("spec", {}).get("leaseDurationSeconds")
     if seconds is not None and seconds <= 0:
@@ -197,6 +228,7 @@ def _lease(object: Object) -> list[Cause]:
 
 _RULES: dict[Resource, Callable[[Object], list[Cause]]] = {
     CONFIGMAPS: _config_map,
+    EVENTS: _event,
     LEASES: _lease,
     NODES: _node,
     PODS: pod_causes,
