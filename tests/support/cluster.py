@@ -337,7 +337,7 @@ class FakeCluster:
             return
         before = old["metadata"].get("deletionGracePeriodSeconds")
         if before is None or grace < before:
-            stamp = {"deletionTimestamp": now_text(), "deletionGracePeriodSeconds": grace}
+            stamp = {"deletionTimestamp": now_text(grace), "deletionGracePeriodSeconds": grace}
             self._update(address.key, merge_patch(old, {"metadata": stamp}))
 
     def _update(self, key: tuple[str, str, str], new: JSON) -> JSON:
@@ -373,6 +373,6 @@ def fresh(value: Any) -> Any:
     return msgspec.json.decode(msgspec.json.encode(value))
 
 
-def now_text() -> str:
+def now_text(later_seconds: float = 0) -> str:
     """The wall clock as the API writes it."""
-    return dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return (dt.datetime.now(dt.UTC) + dt.timedelta(seconds=later_seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -91,12 +91,17 @@ class Inventory:
 
     async def run(self) -> None:
         """Compare until cancelled."""
+        failures = 0
         while True:
-            await asyncio.sleep(self._pause_seconds())
+            await self._pause()
             try:
                 await self.round()
+                failures = 0
             except VirtualKubeletError as error:
                 log.warning("comparing with the provider failed: %s", error)
+            except Exception as error:  # a bug in the provider must not end the node; its traceback is shown once
+                failures += 1
+                log.warning("comparing with the provider failed: %r", error, exc_info=failures == 1)
 
     async def round(self) -> None:
         """Compare once."""
@@ -140,6 +145,15 @@ class Inventory:
         if self._namespace and pod.metadata.namespace != self._namespace:
             return False
         return pod.metadata.annotations.get(OWNER_ANNOTATION) == self._owner
+
+    async def _pause(self) -> None:
+        """Sleep until the next round, which comes sooner when something begins to move meanwhile."""
+        longest = POLL_SOON_SECONDS if self._polls else POLL_SECONDS
+        waited = 0.0
+        while (left := self._pause_seconds() - waited) > 0.0:
+            step = min(left, longest)
+            await asyncio.sleep(step)
+            waited += step
 
     def _pause_seconds(self) -> float:
         now = self._now()
