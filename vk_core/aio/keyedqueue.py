@@ -28,15 +28,23 @@ class KeyedQueue(Generic[Key]):
 
     `handle` reads the present state of its key, so it does not matter how often or why the key was added. What it
     raises makes the key come back after a growing delay; a number it returns makes it come back after so many seconds.
+    `show` gives the words for a key in log messages.
     """
 
     def __init__(
-        self, name: str, handle: Callable[[Key], Awaitable[float | None]], *, workers: int, backoff: Backoff = RETRY
+        self,
+        name: str,
+        handle: Callable[[Key], Awaitable[float | None]],
+        *,
+        workers: int,
+        backoff: Backoff = RETRY,
+        show: Callable[[Key], str] = str,
     ) -> None:
         self._name = name
         self._handle = handle
         self._workers = workers
         self._backoff = backoff
+        self._show = show
         self._ready: deque[Key] = deque()
         self._queued: set[Key] = set()
         self._running: set[Key] = set()
@@ -165,7 +173,7 @@ class KeyedQueue(Generic[Key]):
         log.warning(
             "%s: %s: %s; next try in %.1f s",
             self._name,
-            key,
+            self._show(key),
             error if not traceback else repr(error),
             delay,
             exc_info=traceback and failures == 1,

@@ -77,8 +77,10 @@ class PodController:
             provider, self.book, self.events, owner=owner, node=node, publish=self._publish_soon
         )
         self._publisher = PodPublisher(client, self.book, facts=self._facts)
-        self._syncs: KeyedQueue[str] = KeyedQueue("sync", self._executor.sync, workers=workers)
-        self._publishes: KeyedQueue[str] = KeyedQueue("status", self._publisher.publish, workers=WRITERS)
+        self._syncs: KeyedQueue[str] = KeyedQueue("sync", self._executor.sync, workers=workers, show=self._name_of)
+        self._publishes: KeyedQueue[str] = KeyedQueue(
+            "status", self._publisher.publish, workers=WRITERS, show=self._name_of
+        )
         self._informer = Informer(
             client, PODS, self._changed, namespace=namespace, field_selector=f"spec.nodeName={node_name}"
         )
@@ -148,13 +150,14 @@ class PodController:
             self._added(uid, new)
             return
         before, record.pod, record.wanted = record.pod, new, True
-        if new.metadata.resource_version == record.written_version:
-            record.written = None  # our own write coming back; everything it could say is known
-            return
         # Something that may help happened: no reason to sit out a back-off.
         urgent = before.metadata.generation != new.metadata.generation or (
             before.metadata.deletion_timestamp != new.metadata.deletion_timestamp
         )
+        if new.metadata.resource_version == record.written_version:
+            record.written = None
+            if not urgent and _same_marks(before, new):
+                return  # our own write coming back; a list after a gap could have shown us more along with it
         self._syncs.add(uid, urgent=urgent)
         self._publishes.add(uid, urgent=urgent)
 
@@ -183,6 +186,14 @@ class PodController:
     def _publish_soon(self, uid: str) -> None:
         self._publishes.add(uid)
 
+    def _name_of(self, uid: str) -> str:
+        record = self.book.get(uid)
+        return str(record.key) if record is not None else uid
+
     def _facts(self) -> NodeFacts:
         internal = [address.address for address in self._node().status.addresses if address.type == "InternalIP"]
         return NodeFacts(host_ips=tuple(internal[:2]))
+
+
+def _same_marks(before: Pod, new: Pod) -> bool:
+    return before.metadata.labels == new.metadata.labels and before.metadata.annotations == new.metadata.annotations

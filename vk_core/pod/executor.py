@@ -89,7 +89,8 @@ class PodExecutor:
         if action is Action.CREATE:
             await self._create(uid, record)
         elif action is Action.RECREATE:
-            self._note_loss(record)
+            if not record.trouble:  # else the loss was noted before a try that failed
+                self._note_loss(record)
             await self._create(uid, record)
         elif action is Action.GIVE_UP:
             self._give_up(uid, record)

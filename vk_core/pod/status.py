@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from vk_core.api.container import Container
+from vk_core.api.container import Container, ResourceRequirements
 from vk_core.api.meta import Time
 from vk_core.api.podstatus import (
     ContainerState,
@@ -105,15 +105,35 @@ def _complete(
         waiting = ContainerState(waiting=ContainerStateWaiting(reason=reason))
         return ContainerStatus(name=container.name, image=container.image, state=waiting, restart_count=restarts)
     state, last = _whole_state(status.state), _whole_state(status.last_state)
-    if restarts or not status.image or state is not status.state or last is not status.last_state:
+    resources = status.resources or _resources(container, record)
+    if (
+        restarts
+        or not status.image
+        or state is not status.state
+        or last is not status.last_state
+        or resources is not status.resources
+    ):
         return replace(
             status,
             image=status.image or container.image,
             restart_count=status.restart_count + restarts,
             state=state,
             last_state=last,
+            resources=resources,
+            allocated_resources=status.allocated_resources or (resources.requests if resources else {}),
         )
     return status
+
+
+def _resources(container: Container, record: PodRecord) -> ResourceRequirements | None:
+    """The resources that the provider has taken over last, which is how a resize shows (KEP-1287)."""
+    if record.handed is record.pod or record.handed is None:
+        taken = container.resources
+    else:
+        spec = record.handed.spec
+        found = (other for other in (*spec.containers, *spec.init_containers) if other.name == container.name)
+        taken = next(found, container).resources
+    return taken if taken.requests or taken.limits else None
 
 
 def unlocated(status: PodStatus) -> PodStatus:
