@@ -181,3 +181,26 @@ def test_a_pod_that_does_not_fit_is_rejected_with_the_reason_of_kubelet(
     assert pods["first"]["phase"] == "Running"
     assert (pods["second"]["phase"], pods["second"]["reason"]) == ("Failed", "OutOfpods")
     assert (pods["big"]["phase"], pods["big"]["reason"]) == ("Failed", "OutOfcpu")
+
+
+def test_a_resized_pod_reports_its_new_resources_and_counts_with_them(
+    control_plane: ControlPlane, namespace: str, virtual_kubelet: StartVirtualKubelet
+) -> None:
+    agent = virtual_kubelet(config='[capacity]\ncpu = "2"\n')
+    kubectl = Kubectl(control_plane, namespace, agent.node)
+
+    def apply(name: str, cpu: str) -> None:
+        container = {"name": "c", "image": "web:1", "resources": {"requests": {"cpu": cpu}}}
+        spec = kubectl.pod_spec(nodeName=agent.node, containers=[container])
+        kubectl.apply({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec})
+
+    apply("web", "500m")
+    kubectl("wait", "pod/web", "--for=condition=Ready", "--timeout=30s")
+    resize = {"spec": {"containers": [{"name": "c", "resources": {"requests": {"cpu": "1500m"}}}]}}
+    kubectl("patch", "pod", "web", "--subresource=resize", "-p", json.dumps(resize))
+    pods = kubectl.wait_pods(
+        lambda pods: pods[0]["status"]["containerStatuses"][0]["resources"].get("requests") == {"cpu": "1500m"}
+    )
+    assert pods[0]["status"]["containerStatuses"][0]["allocatedResources"] == {"cpu": "1500m"}
+    apply("next", "1")
+    kubectl.wait_pods(lambda pods: any(pod["status"].get("reason") == "OutOfcpu" for pod in pods))

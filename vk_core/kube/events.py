@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import NamedTuple
@@ -74,6 +74,7 @@ class EventRecorder:
         self._rate = TokenBucket(EVENTS_PER_SECOND, EVENTS_BURST)
         self._wake = asyncio.Event()
         self._dropped = 0
+        self._last_moment = 0
 
     def record(self, about: ObjectReference, reason: str, message: str, *, warning: bool = False) -> None:
         """Have an event sent about an object; returns at once and never raises."""
@@ -168,12 +169,17 @@ class EventRecorder:
             self._budgets.move_to_end(uid)
         return budget
 
+    def _moment(self) -> int:
+        """A number for the event's name that is never used twice; a list of events is then in the order of time."""
+        self._last_moment = max(self._last_moment + 1, time.time_ns())
+        return self._last_moment
+
     def _event(self, about: ObjectReference, reason: str, message: str, *, warning: bool) -> Event:
         now: Time = utc_now()
         # Events about nodes live in the default namespace, as those of kubelet.
         namespace = about.namespace or "default"
         return Event(
-            metadata=ObjectMeta(name=f"{about.name}.{secrets.token_hex(8)}", namespace=namespace),
+            metadata=ObjectMeta(name=f"{about.name}.{self._moment():x}", namespace=namespace),
             involved_object=about,
             reason=reason,
             message=message[:MESSAGE_LIMIT],

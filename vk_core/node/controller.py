@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from vk_core.api.meta import utc_now
 from vk_core.api.node import Node
 from vk_core.errors import VirtualKubeletError
 from vk_core.kube.client import KubeClient
-from vk_core.kube.errors import ApiError, ObjectConflict, ObjectNotFound
+from vk_core.kube.errors import ApiUnavailable, ObjectConflict, ObjectNotFound
 from vk_core.kube.informer import Informer
 from vk_core.kube.resources import NODES
 from vk_core.node import diff, health
@@ -26,6 +27,9 @@ from vk_core.provider.capabilities import NotifiesNodeStatus
 from vk_core.provider.protocol import Provider
 
 RETRY = Backoff(first_seconds=0.2, limit_seconds=10.0)
+
+FOLLOW_SECONDS = 10.0
+"""How often a provider that does not tell about changes is asked what its node looks like."""
 
 log = logging.getLogger("virtual_kubelet.node")
 
@@ -64,6 +68,8 @@ class NodeController:
         self._wake = asyncio.Event()
         self._own_version = ""
         self._written_at = float("-inf")
+        self._described = Node()
+        self._leaving = False
         self._informer = Informer(client, NODES, self._changed, field_selector=f"metadata.name={name}")
 
     async def prepare(self) -> None:
@@ -99,7 +105,8 @@ class NodeController:
         await self._reconcile(heartbeat=True)
 
     async def remove(self) -> None:
-        """Delete the node object."""
+        """Delete the node object, and do not make it again."""
+        self._leaving = True
         await self._client.delete(NODES, self._name, uid=self.node.metadata.uid)
 
     def _set_health(self, found: Health) -> None:
@@ -119,6 +126,8 @@ class NodeController:
         return notify
 
     def _changed(self, _old: Node | None, new: Node | None) -> None:
+        if self._leaving:
+            return
         if new is None:
             log.warning("somebody deleted the node %s; registering it again", self._name)
             self._wake.set()
@@ -126,34 +135,46 @@ class NodeController:
             self._wake.set()
 
     async def _update_for_ever(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
             self._wake.clear()
-            try:
-                async with asyncio.timeout(max(0.0, self._written_at + self._status_seconds - loop.time())):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(FOLLOW_SECONDS, self._due_seconds())):
                     await self._wake.wait()
-            except TimeoutError:
-                pass
-            await self._reconcile_stubbornly()
+            if self._wake.is_set() or self._due_seconds() <= 0 or await self._looks_different():
+                await self._reconcile_stubbornly()
+
+    def _due_seconds(self) -> float:
+        """Until the status is written although nothing changed."""
+        return max(0.0, self._written_at + self._status_seconds - asyncio.get_running_loop().time())
+
+    async def _looks_different(self) -> bool:
+        try:
+            return await self._view.describe() != self._described
+        except Exception:  # whatever it is, the reconciliation meets it again and reports it
+            return True
 
     async def _reconcile_stubbornly(self) -> None:
-        loop = asyncio.get_running_loop()
         failures = 0
-        while True:
+        while not self._leaving:
             try:
-                await self._reconcile(heartbeat=loop.time() - self._written_at >= self._status_seconds)
+                await self._reconcile(heartbeat=self._due_seconds() <= 0)
             except ObjectConflict:
                 continue  # somebody else changed the node meanwhile; look again
-            except VirtualKubeletError as error:
+            except Exception as error:  # a provider's bug must not end the node
                 failures += 1
-                if failures == 1 or not isinstance(error, ApiError):
-                    log.warning("cannot update the node: %s; trying again until it works", error)
+                self._report(error, failures)
                 await asyncio.sleep(RETRY.delay_seconds(failures))
             else:
                 return
 
+    def _report(self, error: Exception, failures: int) -> None:
+        """Say the same trouble once; a bug with its traceback."""
+        expected = isinstance(error, VirtualKubeletError)
+        if failures == 1 or (expected and not isinstance(error, ApiUnavailable)):
+            log.warning("cannot update the node: %s; trying again until it works", error, exc_info=not expected)
+
     async def _reconcile(self, *, heartbeat: bool) -> None:
-        wanted = await self._view.describe()
+        wanted = self._described = await self._view.describe()
         try:
             known = await self._client.get(NODES, self._name)
         except ObjectNotFound:
