@@ -107,9 +107,9 @@ def strategic_merge(original: JSONObject, patch: JSONObject, kind: str) -> dict[
 
 def merge_patch(original: Any, patch: Any) -> Any:
     """Applies a JSON merge patch (`application/merge-patch+json`): maps are merged, null deletes, the rest replaces."""
-    if not isinstance(patch, Mapping):
+    if not isinstance(patch, dict):
         return patch
-    result = dict(original) if isinstance(original, Mapping) else {}
+    result = dict(original) if isinstance(original, dict) else {}
     for name, value in patch.items():
         if value is None:
             result.pop(name, None)
@@ -170,8 +170,8 @@ def _merge_field(result: dict[str, Any], name: str, value: Any, field: Field, or
     current = result.get(name)
     if value is None:
         result.pop(name, None)
-    elif isinstance(value, Mapping):
-        base = current if isinstance(current, Mapping) else {}
+    elif isinstance(value, dict):
+        base = current if isinstance(current, dict) else {}
         result[name] = _merge_object(base, value, FIELDS.get(field.type, _NO_FIELDS))
     elif isinstance(value, list) and (field.merge_key or field.is_set):
         base_list = current if isinstance(current, list) else []
@@ -204,15 +204,15 @@ def _merge_elements(original: list[Any], patch: list[Any], field: Field) -> list
 
 
 def _directive(item: Any) -> Any:
-    return item.get("$patch") if isinstance(item, Mapping) else None
+    return item.get("$patch") if isinstance(item, dict) else None
 
 
 def _key_of(item: Any, field: Field) -> Any:
     if not field.is_set:
-        if not isinstance(item, Mapping) or field.merge_key not in item:
+        if not isinstance(item, dict) or field.merge_key not in item:
             raise PatchError(f"element {item!r} does not contain the declared merge key {field.merge_key!r}")
         item = item[field.merge_key]
-    if isinstance(item, Mapping | list):
+    if isinstance(item, dict | list):
         raise PatchError(f"{item!r} cannot identify an element of a list")
     return item
 
@@ -235,7 +235,7 @@ def _ordered(merged: list[Any], original: list[Any], order: list[Any], field: Fi
 
 
 def _operate(document: Any, operation: Any) -> Any:
-    if not isinstance(operation, Mapping) or not isinstance(operation.get("path"), str):
+    if not isinstance(operation, dict) or not isinstance(operation.get("path"), str):
         raise PatchError(f"{operation!r} is not an operation: expected op, path and what the op needs")
     path = _pointer(operation["path"])
     match operation.get("op"):
@@ -277,7 +277,7 @@ def _get(document: Any, path: list[str]) -> Any:
 def _child(container: Any, token: str) -> Any:
     if isinstance(container, list):
         return container[_index(container, token, len(container) - 1)]
-    if not isinstance(container, Mapping) or token not in container:
+    if not isinstance(container, dict) or token not in container:
         raise PatchError(f"path does not exist: {token!r}")
     return container[token]
 
@@ -292,7 +292,7 @@ def _index(container: list[Any], token: str, last: int) -> int:
 
 def _edit(document: Any, path: list[str], change: Callable[[Any, str], None]) -> Any:
     """Copies the containers along a path and lets `change` alter the last one."""
-    if not isinstance(document, Mapping | list):
+    if not isinstance(document, dict | list):
         raise PatchError(f"path does not exist: {path[0]!r}")
     copy: Any = list(document) if isinstance(document, list) else dict(document)
     if len(path) == 1:
