@@ -4,3 +4,21 @@ It is one process, keeps nothing, listens on the loopback only and has one user.
 server does, down to the wording of errors; what it does not have (controllers, admission plug-ins, RBAC, custom types)
 is answered as an API server without them would answer.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vk_core.devcluster.cluster import DevCluster
+
+__all__ = ["DevCluster"]
+
+
+def __getattr__(name: str) -> Any:
+    """Imports the cluster, and aiohttp with it, when it is asked for: the tables are used without."""
+    if name == "DevCluster":
+        from vk_core.devcluster.cluster import DevCluster
+
+        return DevCluster
+    raise AttributeError(name)
