@@ -31,6 +31,9 @@ RETRY = Backoff(first_seconds=0.2, limit_seconds=10.0)
 FOLLOW_SECONDS = 10.0
 """How often a provider that does not tell about changes is asked what its node looks like."""
 
+DESCRIBE_SECONDS = 5.0
+"""How long the provider may take to say what its node looks like."""
+
 log = logging.getLogger("virtual_kubelet.node")
 
 
@@ -69,7 +72,9 @@ class NodeController:
         self._own_version = ""
         self._written_at = float("-inf")
         self._described = Node()
+        self._indescribable = False
         self._leaving = False
+        self._writing = asyncio.Lock()
         self._informer = Informer(client, NODES, self._changed, field_selector=f"metadata.name={name}")
 
     async def prepare(self) -> None:
@@ -79,7 +84,7 @@ class NodeController:
         failures = 0
         while True:
             try:
-                self.node = await self._view.describe()
+                self.node = self._described = await self._view.describe()
             except VirtualKubeletError as error:
                 failures += 1
                 if failures == 1:
@@ -102,7 +107,7 @@ class NodeController:
     async def mark_stopped(self) -> None:
         """Say that nobody looks after the node any longer, so that the cluster need not wait for its lease."""
         self._health = STOPPED
-        await self._reconcile(heartbeat=True)
+        await self._reconcile(self._described, heartbeat=True)
 
     async def remove(self) -> None:
         """Delete the node object, and do not make it again."""
@@ -136,11 +141,12 @@ class NodeController:
 
     async def _update_for_ever(self) -> None:
         while True:
-            self._wake.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(FOLLOW_SECONDS, self._due_seconds())):
                     await self._wake.wait()
-            if self._wake.is_set() or self._due_seconds() <= 0 or await self._looks_different():
+            woken = self._wake.is_set()
+            self._wake.clear()  # before looking, so that what changes meanwhile is looked at once more
+            if woken or self._due_seconds() <= 0 or await self._looks_different():
                 await self._reconcile_stubbornly()
 
     def _due_seconds(self) -> float:
@@ -148,19 +154,32 @@ class NodeController:
         return max(0.0, self._written_at + self._status_seconds - asyncio.get_running_loop().time())
 
     async def _looks_different(self) -> bool:
+        before = self._described
+        return await self._describe() != before
+
+    async def _describe(self) -> Node:
+        """The node as the provider describes it; as it did last while it cannot, so that its health is still told."""
         try:
-            return await self._view.describe() != self._described
-        except Exception:  # whatever it is, the reconciliation meets it again and reports it
-            return True
+            async with asyncio.timeout(DESCRIBE_SECONDS):
+                self._described = await self._view.describe()
+        except Exception as error:  # whatever it is, it must not keep the node from being NotReady
+            if not self._indescribable:
+                what = f"no answer within {DESCRIBE_SECONDS:g} s" if isinstance(error, TimeoutError) else error
+                bug = not isinstance(error, (VirtualKubeletError, TimeoutError))
+                log.warning("the provider cannot describe its node, it stays as it was: %s", what, exc_info=bug)
+            self._indescribable = True
+        else:
+            self._indescribable = False
+        return self._described
 
     async def _reconcile_stubbornly(self) -> None:
         failures = 0
         while not self._leaving:
             try:
-                await self._reconcile(heartbeat=self._due_seconds() <= 0)
+                await self._reconcile(await self._describe(), heartbeat=self._due_seconds() <= 0)
             except ObjectConflict:
                 continue  # somebody else changed the node meanwhile; look again
-            except Exception as error:  # a provider's bug must not end the node
+            except Exception as error:  # a bug of a hook must not end the node
                 failures += 1
                 self._report(error, failures)
                 await asyncio.sleep(RETRY.delay_seconds(failures))
@@ -173,13 +192,16 @@ class NodeController:
         if failures == 1 or (expected and not isinstance(error, ApiUnavailable)):
             log.warning("cannot update the node: %s; trying again until it works", error, exc_info=not expected)
 
-    async def _reconcile(self, *, heartbeat: bool) -> None:
-        wanted = self._described = await self._view.describe()
-        try:
-            known = await self._client.get(NODES, self._name)
-        except ObjectNotFound:
-            await self._create(wanted)
-            return
+    async def _reconcile(self, wanted: Node, *, heartbeat: bool) -> None:
+        async with self._writing:
+            try:
+                known = await self._client.get(NODES, self._name)
+            except ObjectNotFound:
+                await self._create(wanted)
+            else:
+                await self._update(known, wanted, heartbeat=heartbeat)
+
+    async def _update(self, known: Node, wanted: Node, *, heartbeat: bool) -> None:
         wanted = with_conditions(wanted, self._health, known, utc_now(), heartbeat=heartbeat)
         self._remember(known, wanted)
         changes = diff.diff_object(known, wanted)
@@ -190,6 +212,7 @@ class NodeController:
         if status:
             answer = await self._client.patch(NODES, self._name, {"status": status}, subresource="status")
             self._own_version = answer.metadata.resource_version
+        if status or heartbeat:
             self._written_at = asyncio.get_running_loop().time()
 
     async def _create(self, wanted: Node) -> None:
