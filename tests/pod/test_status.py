@@ -213,3 +213,8 @@ def test_what_was_written_counts_as_known_until_the_watch_has_brought_it_back() 
     assert record.known_status.phase == "Running"
     record.pod = with_metadata(replace(record.pod, status=status_of(phase="Failed")), resource_version="8")
     assert record.known_status.phase == "Failed"
+
+
+def test_a_rejected_pod_has_no_container_that_seems_to_be_on_its_way() -> None:
+    status = built(record_of(POD, verdict=PodStatus(phase="Failed", reason="OutOfcpu")))
+    assert (status.phase, status.reason, status.container_statuses) == ("Failed", "OutOfcpu", ())

@@ -92,7 +92,7 @@ class CredentialSource:
         except UsageError:
             raise
         except Exception as error:  # the loader raises whatever its YAML and file helpers raise
-            raise UsageError(f"{origin}: {_sentence(error)}") from error
+            raise UsageError(f"{origin}: expected a kubeconfig: {_sentence(error)}") from error
 
 
 def _check_readable(path: Path) -> None:

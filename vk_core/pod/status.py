@@ -89,7 +89,9 @@ def _outcome(record: PodRecord, source: PodStatus, known: PodStatus) -> dict[str
 def _completed(
     containers: Iterable[Container], statuses: tuple[ContainerStatus, ...], record: PodRecord
 ) -> tuple[ContainerStatus, ...]:
-    """One status for each container, in the order of the specification."""
+    """One status for each container, in the order of the specification; none for a pod that never came so far."""
+    if not statuses and (record.verdict is not None or (record.deleting and not record.present)):
+        return ()
     by_name = {status.name: status for status in statuses}
     return tuple(
         _complete(by_name.get(container.name), container, record.restarts.get(container.name, 0), record)
