@@ -62,6 +62,7 @@ async def keeping(
         status_seconds=status_seconds,
     )
     await controller.prepare()
+    controller.mark_started()
     task = asyncio.create_task(controller.run())
     try:
         await asyncio.wait({task, asyncio.ensure_future(controller.registered.wait())}, return_when="FIRST_COMPLETED")

@@ -83,6 +83,7 @@ class FakeCluster:
         log: the same in order, with the decoded body.
         down: whether nothing answers.
         latency_seconds: how long a request takes.
+        slow: how long requests of a sort take instead.
         page: objects per page of a list, whatever the limit asked for.
     """
 
@@ -91,6 +92,7 @@ class FakeCluster:
         self.log: list[tuple[str, str, Any]] = []
         self.down = False
         self.latency_seconds = 0.001
+        self.slow: dict[tuple[str, str], float] = {}
         self.page = 500
         self.client = KubeClient(self)
         self._objects: dict[tuple[str, str, str], JSON] = {}
@@ -193,9 +195,9 @@ class FakeCluster:
 
     async def send(self, request: Request) -> Response:
         """Answer a request (`Transport.send`)."""
-        await asyncio.sleep(self.latency_seconds)
         body = msgspec.json.decode(request.body) if request.body else None
         verb, resource = request.what.split()[:2]
+        await asyncio.sleep(self.slow.get((verb, resource), self.latency_seconds))
         self.requests[verb, resource] += 1
         self.log.append((verb, resource, body))
         try:

@@ -20,7 +20,7 @@ from vk_core.kube.errors import ApiUnavailable, ObjectConflict, ObjectNotFound
 from vk_core.kube.informer import Informer
 from vk_core.kube.resources import NODES
 from vk_core.node import diff, health
-from vk_core.node.conditions import STARTING, STOPPED, Health, with_conditions
+from vk_core.node.conditions import HEALTHY, STARTING, STOPPED, Health, with_conditions
 from vk_core.node.lease import NodeLease
 from vk_core.node.view import NodeView
 from vk_core.provider.capabilities import NotifiesNodeStatus
@@ -68,6 +68,7 @@ class NodeController:
         self._name = name
         self._status_seconds = status_seconds
         self._health: Health = STARTING
+        self._started = False
         self._wake = asyncio.Event()
         self._own_version = ""
         self._written_at = float("-inf")
@@ -104,6 +105,11 @@ class NodeController:
             updates=self._update_for_ever(),
         )
 
+    def mark_started(self) -> None:
+        """Say that the pods are looked after: from now on the provider's health alone decides about Ready."""
+        self._started = True
+        self._wake.set()
+
     async def mark_stopped(self) -> None:
         """Say that nobody looks after the node any longer, so that the cluster need not wait for its lease."""
         self._health = STOPPED
@@ -113,6 +119,9 @@ class NodeController:
         """Delete the node object, and do not make it again."""
         self._leaving = True
         await self._client.delete(NODES, self._name, uid=self.node.metadata.uid)
+
+    def _present_health(self) -> Health:
+        return STARTING if self._health is HEALTHY and not self._started else self._health
 
     def _set_health(self, found: Health) -> None:
         if self._health is not STOPPED:
@@ -202,7 +211,7 @@ class NodeController:
                 await self._update(known, wanted, heartbeat=heartbeat)
 
     async def _update(self, known: Node, wanted: Node, *, heartbeat: bool) -> None:
-        wanted = with_conditions(wanted, self._health, known, utc_now(), heartbeat=heartbeat)
+        wanted = with_conditions(wanted, self._present_health(), known, utc_now(), heartbeat=heartbeat)
         self._remember(known, wanted)
         changes = diff.diff_object(known, wanted)
         if changes:
@@ -216,7 +225,7 @@ class NodeController:
             self._written_at = asyncio.get_running_loop().time()
 
     async def _create(self, wanted: Node) -> None:
-        wanted = with_conditions(wanted, self._health, None, utc_now(), heartbeat=True)
+        wanted = with_conditions(wanted, self._present_health(), None, utc_now(), heartbeat=True)
         annotations = {**wanted.metadata.annotations, diff.MANAGED_ANNOTATION: diff.managed_by(wanted)}
         metadata = msgspec.structs.replace(wanted.metadata, annotations=annotations)
         made = await self._client.create(NODES, msgspec.structs.replace(wanted, metadata=metadata))

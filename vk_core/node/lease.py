@@ -136,7 +136,21 @@ class NodeLease:
             await self._renew_stubbornly()
 
     async def release(self) -> None:
-        """Let the next process take over at once."""
+        """Let the next process take over at once.
+
+        Raises:
+            NodeTaken: it has done so already.
+        """
+        try:
+            await self._write_release()
+        except ObjectConflict:  # a renewal whose answer nobody waited for
+            lease = await self._read()
+            if lease is not None:
+                self._check_still_ours(lease)
+                self._version = lease.metadata.resource_version
+                await self._write_release()
+
+    async def _write_release(self) -> None:
         body = {"metadata": {"annotations": {PROCESS_ANNOTATION: ""}, "resourceVersion": self._version}}
         await self._client.patch(LEASES, self._node_name, body, namespace=NAMESPACE, patch_type="merge")
 

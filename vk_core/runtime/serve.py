@@ -11,7 +11,7 @@ from typing import Any
 
 from vk_core.aio.tasks import run_together, run_until_done
 from vk_core.api.node import Node
-from vk_core.errors import ProviderError, VirtualKubeletError
+from vk_core.errors import NodeTaken, ProviderError, VirtualKubeletError
 from vk_core.kube.client import KubeClient
 from vk_core.kube.credentials import CredentialSource
 from vk_core.kube.errors import ApiUnavailable
@@ -27,8 +27,14 @@ from vk_core.provider.protocol import Provider
 from vk_core.runtime.options import NodeOptions
 from vk_core.version import __version__
 
-STOP_SECONDS = 8.0
+STOP_SECONDS = 6.5
 """For writing what is not written yet at a stop; a second signal ends it at once."""
+
+LEAVE_SECONDS = 2.0
+"""As much of that is kept for the node itself, however many pods there are."""
+
+RELEASE_SECONDS = 1.5
+"""For letting go of the provider and of the node's lease."""
 
 REGISTER_ANYWAY_SECONDS = 5.0
 """A node whose provider is not ready after this is registered as not Ready."""
@@ -69,7 +75,7 @@ async def serve(
         await asyncio.wait({task, waiter}, return_when=asyncio.FIRST_COMPLETED)
         waiter.cancel()
         if not task.done() and node.running:
-            await asyncio.wait({task}, timeout=STOP_SECONDS + 1.0)
+            await asyncio.wait({task}, timeout=STOP_SECONDS + RELEASE_SECONDS)
         if not task.done():
             task.cancel()
             await asyncio.wait({task})
@@ -152,11 +158,21 @@ class VirtualNode:
 
     async def run(self, client: KubeClient, server: str, ready: _Ready, stopped: asyncio.Event) -> None:
         """Become the node, be it until stopped, and leave things in order."""
-        options = self._options
-        owner = f"{await cluster_id(client)}/{options.node_name}"
-        lease = NodeLease(client, options.node_name, options.lease_duration)
+        owner = f"{await cluster_id(client)}/{self._options.node_name}"
+        lease = NodeLease(client, self._options.node_name, self._options.lease_duration)
         ready.waiting_for = "another process holds the node's lease"
         await lease.acquire()
+        async with released(lease):
+            await run_until_done(
+                self._live(client, server, owner, lease=lease, ready=ready, stopped=stopped),
+                lease=lease.renew_for_ever(),
+            )
+
+    async def _live(
+        self, client: KubeClient, server: str, owner: str, *, lease: NodeLease, ready: _Ready, stopped: asyncio.Event
+    ) -> None:
+        """Be the node for as long as the lease is ours."""
+        options = self._options
         address = options.internal_ip or await local_address(server)
         provider = self._plugin.create(self._context(owner, address))
         ready.waiting_for = "the provider did not start"
@@ -170,7 +186,7 @@ class VirtualNode:
                 status_seconds=options.status_update_interval.total_seconds(),
             )
             ready.waiting_for = "the provider did not describe its node"
-            await run_until_done(node.prepare(), lease=lease.renew_for_ever())
+            await node.prepare()
             pods = PodController(
                 client,
                 provider,
@@ -184,27 +200,25 @@ class VirtualNode:
             ready.waiting_for = "the provider did not say which pods it has"
             self.running = True
             await run_together(
-                lease=lease.renew_for_ever(),
                 pods=pods.run(),
                 node=_register(node, pods, ready),
-                stop=self._stop_when(stopped, node, pods, lease),
+                stop=self._stop_when(stopped, node, pods),
             )
 
-    async def _stop_when(
-        self, stopped: asyncio.Event, node: NodeController, pods: PodController, lease: NodeLease
-    ) -> None:
+    async def _stop_when(self, stopped: asyncio.Event, node: NodeController, pods: PodController) -> None:
         """Leave things in order at a stop; what does not work out in time is not waited for."""
         await stopped.wait()
-        try:
-            async with asyncio.timeout(STOP_SECONDS):
-                await pods.drain()
-                if self._options.delete_node_on_exit:
-                    await node.remove()
-                else:
-                    await node.mark_stopped()
-                await lease.release()
-        except (VirtualKubeletError, TimeoutError) as error:
-            log.warning("not everything could be written before the stop: %s", error or "out of time")
+        deadline = asyncio.get_running_loop().time() + STOP_SECONDS
+        leave = node.remove if self._options.delete_node_on_exit else node.mark_stopped
+        for step, until, what in (
+            (pods.drain, deadline - LEAVE_SECONDS, "the status of every pod"),
+            (leave, deadline, "the end of the node"),
+        ):
+            try:
+                async with asyncio.timeout_at(until):
+                    await step()
+            except (VirtualKubeletError, TimeoutError) as error:
+                log.warning("not written before the stop: %s: %s", what, str(error) or "out of time")
 
     def _context(self, owner: str, address: str) -> ProviderContext[Any]:
         options = self._options
@@ -239,9 +253,11 @@ async def _register(node: NodeController, pods: PodController, ready: _Ready) ->
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(REGISTER_ANYWAY_SECONDS):
             await pods.ready.wait()
+            node.mark_started()
 
     async def announce() -> None:
         await pods.ready.wait()
+        node.mark_started()
         await node.registered.wait()
         ready()
         await asyncio.Event().wait()
@@ -262,6 +278,27 @@ async def started(provider: Provider) -> AsyncIterator[None]:
     finally:
         if isinstance(provider, Closable):
             await provider.close()
+
+
+@contextlib.asynccontextmanager
+async def released(lease: NodeLease) -> AsyncIterator[None]:
+    """The lease released at the end, however that comes, so that the next process need not wait for it to run out."""
+    try:
+        yield
+    except NodeTaken:  # it is no longer ours
+        raise
+    except BaseException:
+        await _release(lease)
+        raise
+    await _release(lease)
+
+
+async def _release(lease: NodeLease) -> None:
+    try:
+        async with asyncio.timeout(RELEASE_SECONDS):
+            await lease.release()
+    except (VirtualKubeletError, TimeoutError) as error:
+        log.warning("cannot release the node's lease, it has to run out: %s", str(error) or "out of time")
 
 
 @contextlib.asynccontextmanager
