@@ -36,7 +36,7 @@ class Watch:
         self._pending: deque[Change] = deque()
         self._wake = asyncio.Event()
         self._is_closed = False
-        self._has_columns = False
+        self._has_columns = view.style != "Table"
         self._revision = store.revision
 
     def close(self) -> None:
