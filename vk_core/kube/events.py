@@ -12,11 +12,12 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import msgspec
 
 from vk_core.aio.ratelimit import TokenBucket
-from vk_core.api.core import Event, EventSource
-from vk_core.api.meta import ObjectMeta, ObjectReference, Time, utc_now
+from vk_core.api.meta import ObjectReference, Time, utc_now
 from vk_core.kube.client import KubeClient
 from vk_core.kube.errors import ApiError, ApiUnavailable, ObjectNotFound
 from vk_core.kube.resources import EVENTS
@@ -32,6 +33,8 @@ PENDING = 50_000
 YIELD_SECONDS = 0.25
 MOST_YIELDS = 20
 MESSAGE_LIMIT = 1024
+DEFAULT_NAMESPACE = "default"
+"""Where events about nodes live, as those of kubelet."""
 
 log = logging.getLogger("virtual_kubelet.events")
 
@@ -42,6 +45,16 @@ class Key(NamedTuple):
     uid: str
     reason: str
     message: str
+
+
+class Note(msgspec.Struct, gc=False):
+    """An event that waits to be sent; small, because ten thousand pods leave as many of them."""
+
+    about: ObjectReference
+    warning: bool
+    first: Time
+    moment: int
+    count: int = 1
 
 
 class Recorded(NamedTuple):
@@ -68,7 +81,7 @@ class EventRecorder:
         self._component = component
         self._host = host
         self._busy = busy
-        self._pending: OrderedDict[Key, tuple[Event, int]] = OrderedDict()
+        self._pending: OrderedDict[Key, Note] = OrderedDict()
         self._sent: OrderedDict[Key, Recorded] = OrderedDict()
         self._budgets: OrderedDict[str, TokenBucket] = OrderedDict()
         self._rate = TokenBucket(EVENTS_PER_SECOND, EVENTS_BURST)
@@ -81,7 +94,7 @@ class EventRecorder:
         key = Key(about.uid, reason, message)
         pending = self._pending.get(key)
         if pending is not None:
-            self._pending[key] = (pending[0], pending[1] + 1)
+            pending.count += 1
             return
         if key not in self._sent and not self._budget(about.uid).take():
             log.debug("too many events about %s/%s, left out: %s", about.namespace, about.name, reason)
@@ -91,7 +104,7 @@ class EventRecorder:
             self._dropped += 1
             if self._dropped == 1:
                 log.warning("more than %d events wait to be sent; the oldest are dropped", PENDING)
-        self._pending[key] = (self._event(about, reason, message, warning=warning), 1)
+        self._pending[key] = Note(about, warning, utc_now(), self._moment())
         self._wake.set()
 
     async def run(self) -> None:
@@ -103,15 +116,13 @@ class EventRecorder:
                 await self._rate.wait()
                 if not self._pending:
                     break
-                key, (event, count) = self._pending.popitem(last=False)
-                await self._send(key, event, count)
+                await self._send(*self._pending.popitem(last=False))
             self._wake.clear()
 
     async def flush(self) -> None:
         """Send what is waiting, regardless of rates; bounded by whoever awaits it."""
         while self._pending:
-            key, (event, count) = self._pending.popitem(last=False)
-            await self._send(key, event, count)
+            await self._send(*self._pending.popitem(last=False))
 
     async def _yield(self) -> None:
         for _ in range(MOST_YIELDS):
@@ -119,39 +130,37 @@ class EventRecorder:
                 return
             await asyncio.sleep(YIELD_SECONDS)
 
-    async def _send(self, key: Key, event: Event, count: int) -> None:
+    async def _send(self, key: Key, note: Note) -> None:
         known = self._sent.get(key)
         try:
             if known is None:
-                await self._create(key, event, count)
+                await self._create(key, note)
             else:
-                await self._repeat(key, known, event, count)
+                await self._repeat(key, known, note)
         except ApiUnavailable:
-            _, repeats = self._pending.get(key, (event, 0))
-            self._pending[key] = (event, count + repeats)
+            newer = self._pending.get(key)
+            note.count += newer.count if newer is not None else 0
+            self._pending[key] = note
             self._pending.move_to_end(key, last=False)
             await asyncio.sleep(1.0)
         except ApiError as error:
             # Usually the namespace is on its way out; an event is never worth more than this line.
-            log.debug("event %s about %s left out: %s", event.reason, event.involved_object.name, error)
+            log.debug("event %s about %s left out: %s", key.reason, note.about.name, error)
 
-    async def _create(self, key: Key, event: Event, count: int) -> None:
-        body = {
-            "metadata": {"name": event.metadata.name, "namespace": event.metadata.namespace},
-            "count": count,
-            **_content(event),
-        }
-        await self._client.create_unread(EVENTS, body, namespace=event.metadata.namespace)
-        self._remember(key, Recorded(event.metadata.name, count))
+    async def _create(self, key: Key, note: Note) -> None:
+        event = self._event(key, note)
+        metadata = event["metadata"]
+        await self._client.create_unread(EVENTS, event, namespace=metadata["namespace"])
+        self._remember(key, Recorded(metadata["name"], note.count))
 
-    async def _repeat(self, key: Key, known: Recorded, event: Event, count: int) -> None:
-        total = known.total + count
+    async def _repeat(self, key: Key, known: Recorded, note: Note) -> None:
+        total = known.total + note.count
         patch = {"count": total, "lastTimestamp": utc_now()}
         try:
-            await self._client.patch(EVENTS, known.name, patch, namespace=event.metadata.namespace)
+            await self._client.patch(EVENTS, known.name, patch, namespace=note.about.namespace or DEFAULT_NAMESPACE)
             self._remember(key, Recorded(known.name, total))
         except ObjectNotFound:  # it has outlived its hour
-            await self._create(key, event, count)
+            await self._create(key, note)
 
     def _remember(self, key: Key, recorded: Recorded) -> None:
         self._sent[key] = recorded
@@ -174,33 +183,21 @@ class EventRecorder:
         self._last_moment = max(self._last_moment + 1, time.time_ns())
         return self._last_moment
 
-    def _event(self, about: ObjectReference, reason: str, message: str, *, warning: bool) -> Event:
-        now: Time = utc_now()
-        # Events about nodes live in the default namespace, as those of kubelet.
-        namespace = about.namespace or "default"
-        return Event(
-            metadata=ObjectMeta(name=f"{about.name}.{self._moment():x}", namespace=namespace),
-            involved_object=about,
-            reason=reason,
-            message=message[:MESSAGE_LIMIT],
-            source=EventSource(component=self._component, host=self._host),
-            first_timestamp=now,
-            last_timestamp=now,
-            type="Warning" if warning else "Normal",
-            reporting_component=self._component,
-            reporting_instance=self._host,
-        )
-
-
-def _content(event: Event) -> dict[str, object]:
-    return {
-        "involvedObject": event.involved_object,
-        "reason": event.reason,
-        "message": event.message,
-        "source": event.source,
-        "firstTimestamp": event.first_timestamp,
-        "lastTimestamp": event.last_timestamp,
-        "type": event.type,
-        "reportingComponent": event.reporting_component,
-        "reportingInstance": event.reporting_instance,
-    }
+    def _event(self, key: Key, note: Note) -> dict[str, Any]:
+        about = note.about
+        return {
+            "metadata": {
+                "name": f"{about.name}.{note.moment:x}",
+                "namespace": about.namespace or DEFAULT_NAMESPACE,
+            },
+            "involvedObject": about,
+            "reason": key.reason,
+            "message": key.message[:MESSAGE_LIMIT],
+            "source": {"component": self._component, "host": self._host},
+            "firstTimestamp": note.first,
+            "lastTimestamp": note.first,
+            "count": note.count,
+            "type": "Warning" if note.warning else "Normal",
+            "reportingComponent": self._component,
+            "reportingInstance": self._host,
+        }

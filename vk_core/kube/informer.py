@@ -42,7 +42,18 @@ log = logging.getLogger("virtual_kubelet.kube")
 
 
 class Informer(Generic[Object]):
-    """Follows one resource and keeps what it has seen in `objects`, by UID."""
+    """Follows one resource and keeps what it has seen in `objects`, by UID.
+
+    Args:
+        client: the API server.
+        resource: what to follow.
+        changed: told about every change.
+        namespace: the only one to look into; empty for all.
+        field_selector: which objects, by fields.
+        label_selector: which objects, by labels.
+        share: makes a new state of an object from the old one and what came, keeping the parts that are equal in
+            memory once.
+    """
 
     def __init__(
         self,
@@ -53,6 +64,7 @@ class Informer(Generic[Object]):
         namespace: str = "",
         field_selector: str = "",
         label_selector: str = "",
+        share: Callable[[Object, Object], Object] = lambda _old, new: new,
     ) -> None:
         self.objects: dict[str, Object] = {}
         self.synced = asyncio.Event()
@@ -60,6 +72,7 @@ class Informer(Generic[Object]):
         self._client = client
         self._resource = resource
         self._changed = changed
+        self._share = share
         self._where: dict[str, str] = {
             "namespace": namespace,
             "field_selector": field_selector,
@@ -137,6 +150,8 @@ class Informer(Generic[Object]):
     def _put(self, uid: str, new: Any) -> None:
         old = self.objects.pop(uid, None) if new is None else self.objects.get(uid)
         if new is not None:
+            if old is not None:
+                new = self._share(old, new)
             self.objects[uid] = new
         if old is not None or new is not None:
             self._changed(old, new)
