@@ -126,6 +126,12 @@ def test_a_taint_that_somebody_else_had_put_there_before_us_is_not_taken_away() 
     assert patched(foreign, node()).spec.taints == (THEIRS,)
 
 
+def test_a_taint_of_ours_that_somebody_has_changed_is_mended_and_not_doubled() -> None:
+    for known in (stored(WANTED), stored(node())):
+        changed = replace(known, spec=NodeSpec(taints=(replace(OURS, value="x"), THEIRS)))
+        assert patched(changed, WANTED).spec.taints == (THEIRS, OURS)
+
+
 def test_the_list_of_taints_is_replaced_only_if_nobody_has_changed_it_meanwhile() -> None:
     known = stored(WANTED)
     assert diff_object(known, node(WANTED.metadata.labels))["metadata"]["resourceVersion"] == "1"

@@ -82,6 +82,34 @@ async def test_a_deletion_does_not_wait_for_the_back_off_of_a_creation() -> None
 
 
 @virtual_time
+async def test_a_deletion_does_not_wait_for_the_back_off_of_an_update() -> None:
+    cluster, provider = FakeCluster(), TellingProvider()
+    async with controlling(cluster, provider, resync_seconds=10**6):
+        cluster.add_pod(make_pod("web"))
+        await cluster.until(lambda: phase(cluster) == "Running")
+        provider.failures["update_pod"] = Unavailable("not now")
+        cluster.edit("pods", "default", "web", {"metadata": {"labels": {"a": "1"}}})
+        await asyncio.sleep(3600)
+        cluster.delete("pods", "default", "web")
+        await cluster.until(lambda: phase(cluster) == "gone", within=1)
+
+
+@virtual_time
+async def test_a_pod_that_has_ended_is_not_brought_back_to_life_by_a_late_status() -> None:
+    cluster, provider = FakeCluster(), TellingProvider()
+    async with controlling(cluster, provider):
+        uid = cluster.add_pod(make_pod("web", restart_policy="Never"))
+        await cluster.until(lambda: phase(cluster) == "Running")
+        provider.set(uid, status_of(ended(code=4), phase="Failed"))
+        provider.set(uid, status_of(running(), phase="Running"))
+        await asyncio.sleep(100)
+        pod = cluster.pod("web")
+        assert pod is not None
+        assert pod.status.phase == "Failed"
+        assert pod.status.container_statuses[0].state.terminated is not None
+
+
+@virtual_time
 async def test_a_pod_that_can_never_run_here_is_failed_and_not_tried_again() -> None:
     """B6: a pod was Failed in the cluster while a retry made it run in the provider."""
     cluster, provider = FakeCluster(), TellingProvider()

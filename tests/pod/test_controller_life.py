@@ -86,6 +86,7 @@ async def test_a_deleted_pod_is_gone_as_soon_as_its_containers_have_ended() -> N
         assert terminal["status"]["phase"] in {"Succeeded", "Failed"}
         assert options["gracePeriodSeconds"] == 0
         assert options["preconditions"]["uid"] == terminal["metadata"]["uid"]
+        assert terminal["metadata"] == {"uid": terminal["metadata"]["uid"]}, "no version, which would lose the status"
         assert events(cluster)["ProviderDeleteSuccess"] == 1
 
 
@@ -105,7 +106,8 @@ async def test_a_shorter_grace_period_reaches_a_pod_that_is_already_stopping() -
 
 
 @virtual_time
-async def test_a_pod_that_is_removed_by_force_is_stopped_in_the_provider() -> None:
+async def test_a_pod_that_is_removed_by_force_is_stopped_in_the_provider_and_forgotten() -> None:
+    """B24: what was deleted was remembered for ever."""
     cluster, provider = FakeCluster(), TellingProvider()
     async with controlling(cluster, provider) as controller:
         cluster.add_pod(make_pod("web"))

@@ -22,7 +22,7 @@ Make = Callable[[], TinyProvider]
 
 @pytest.mark.parametrize("make", [TinyProvider, TellingProvider])
 def test_a_restart_takes_over_what_runs_and_creates_and_writes_nothing(make: Make) -> None:
-    """B8: a restart created pods again that were there already or had finished."""
+    """B8: a restart created pods again that were there already or had finished. B24: or updated them all."""
 
     @virtual_time
     async def scenario() -> None:

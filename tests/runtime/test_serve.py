@@ -149,15 +149,15 @@ def test_only_pods_and_the_node_itself_are_listed_and_watched(cluster: FakeClust
 def test_a_stop_writes_the_statuses_that_are_not_written_yet(cluster: FakeCluster) -> None:
     @virtual_time
     async def scenario() -> None:
-        node = serving(cluster)
+        node = serving(cluster, max_pods=200)
         await node.until_ready()
-        uids = [cluster.add_pod(make_pod(f"web-{number}", restart_policy="Never")) for number in range(50)]
-        await cluster.until(lambda: all(phase(cluster, f"web-{number}") == "Running" for number in range(50)))
+        uids = [cluster.add_pod(make_pod(f"web-{number}", restart_policy="Never")) for number in range(150)]
+        await cluster.until(lambda: all(phase(cluster, f"web-{number}") == "Running" for number in range(150)))
         cluster.latency_seconds = 0.5
         for uid in uids:
             node.provider.set(uid, status_of(ended(code=3), phase="Failed"))
         await node.stop()
-        assert {phase(cluster, f"web-{number}") for number in range(50)} == {"Failed"}
+        assert {phase(cluster, f"web-{number}") for number in range(150)} == {"Failed"}
 
     scenario()
 

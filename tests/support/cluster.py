@@ -26,6 +26,7 @@ from vk_core.kube.client import KubeClient
 from vk_core.kube.errors import unreachable
 from vk_core.kube.request import Request
 from vk_core.kube.transport import Response, Stream
+from vk_core.provider import OWNER_ANNOTATION
 
 JSON = dict[str, Any]
 KINDS = {"pods": "Pod", "nodes": "Node", "leases": "Lease", "events": "Event", "services": "Service"}
@@ -123,6 +124,7 @@ class FakeCluster:
         body["metadata"] = {
             key: value for key, value in body["metadata"].items() if key in {"labels", "annotations", "namespace"}
         }
+        body["metadata"].get("annotations", {}).pop(OWNER_ANNOTATION, None)
         made = self.put("pods", pod.metadata.namespace, pod.metadata.name, body)
         return str(made["metadata"]["uid"])
 
