@@ -104,19 +104,14 @@ class NodeAgent(Process):
             time.sleep(LOG_SECONDS)  # a log file has no watch to wait on
 
     def remove(self) -> None:
-        """Kill the process if it runs, and delete its node, its lease and the pods bound to it."""
+        """Kill the process if it runs, and delete its node; its pods are garbage collected within a minute."""
         if self.running:
             self.kill()
-        pods = f"/api/v1/pods?fieldSelector=spec.nodeName%3D{self.node}"
-        at_once = {"kind": "DeleteOptions", "apiVersion": "v1", "gracePeriodSeconds": 0}
-        metadata = [pod["metadata"] for pod in self.api.get(pods)["items"]]
-        paths = [f"/api/v1/namespaces/{one['namespace']}/pods/{one['name']}" for one in metadata]
-        for path in [*paths, f"/api/v1/nodes/{self.node}"]:
-            try:
-                self.api.request("DELETE", path, at_once)
-            except ApiError as error:
-                if error.status != http.HTTPStatus.NOT_FOUND:
-                    raise
+        try:
+            self.api.request("DELETE", f"/api/v1/nodes/{self.node}")
+        except ApiError as error:
+            if error.status != http.HTTPStatus.NOT_FOUND:
+                raise
 
     def _ended(self) -> bool:
         return not self.running

@@ -69,7 +69,7 @@ def virtual_kubelet(control_plane: ControlPlane, tmp_path: Path) -> Iterator[Sta
 
     `arguments` are further flags; `node` is unique unless given; `config` is the text of the provider's TOML file;
     `ready=False` does not wait. The result can be stopped, killed and started again; its `log()` is what it printed.
-    Node, pods and process are gone after the test.
+    Node and process are gone after the test.
     """
     agents: list[NodeAgent] = []
     user = control_plane.kubeconfig("virtual-kubelet", ("system:masters",))
