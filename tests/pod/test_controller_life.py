@@ -68,7 +68,7 @@ async def test_a_pod_costs_three_requests_from_its_creation_to_its_end() -> None
 
 @virtual_time
 async def test_a_deleted_pod_is_gone_as_soon_as_its_containers_have_ended() -> None:
-    """B3a: every graceful deletion took the full grace period."""
+    """B3a: every graceful deletion took the full grace period. B24: a status sent with a version was refused."""
     loop = asyncio.get_running_loop()
     cluster = FakeCluster()
     settings = MockSettings(delays=Delays(stop=dt.timedelta(seconds=3)))
