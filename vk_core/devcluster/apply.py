@@ -14,6 +14,7 @@ from vk_core.devcluster.managedfields import (
     Paths,
     element_key,
     first_managers,
+    is_element,
     paths_of,
     value_at,
     write_managers,
@@ -143,5 +144,4 @@ def _index(items: Any, step: str) -> int | None:
     wanted = json.loads(step[2:])
     if step.startswith("v:"):
         return items.index(wanted) if wanted in items else None
-    found = (index for index, item in enumerate(items) if all(item.get(key) == wanted[key] for key in wanted))
-    return next(found, None)
+    return next((index for index, item in enumerate(items) if is_element(item, wanted)), None)

@@ -28,6 +28,8 @@ _UNMANAGED_METADATA = frozenset(
     )
 )  # fmt: skip
 _ATOMIC = Field()
+_KEY_DEFAULTS = {"protocol": "TCP"}
+"""Values of keys that may be left out: elements are told apart as if they were there."""
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
@@ -124,8 +126,15 @@ def value_at(object: Any, path: Path) -> Any:
 
 def element_key(item: Mapping[str, Any], keys: tuple[str, ...]) -> str:
     """Returns the step that names an element of a list that is a map."""
-    values = {key: item[key] for key in sorted(keys) if key in item}
-    return "k:" + json.dumps(values, separators=(",", ":"))
+    values = {key: item.get(key, _KEY_DEFAULTS.get(key)) for key in sorted(keys)}
+    return "k:" + json.dumps({key: value for key, value in values.items() if value is not None}, separators=(",", ":"))
+
+
+def is_element(item: Any, key: Mapping[str, Any]) -> bool:
+    """Tells whether an element of a list has the values of a key."""
+    return isinstance(item, Mapping) and all(
+        item.get(name, _KEY_DEFAULTS.get(name)) == value for name, value in key.items()
+    )
 
 
 def _step(object: Any, step: str) -> Any:
@@ -137,10 +146,7 @@ def _step(object: Any, step: str) -> Any:
     wanted = json.loads(text)
     if kind == "v:":
         return wanted if wanted in object else None
-    return next(
-        (item for item in object if isinstance(item, Mapping) and all(item.get(k) == v for k, v in wanted.items())),
-        None,
-    )
+    return next((item for item in object if is_element(item, wanted)), None)
 
 
 def _walk(value: Any, fields: Mapping[str, Field], path: Path) -> Iterator[Path]:

@@ -1,4 +1,4 @@
-"""OpenAPI v3 of the served types, generated from our own object types: for `kubectl explain` and its validation.
+"""OpenAPI of the served types, generated from our own object types: for `kubectl explain` and its validation.
 
 kubectl only looks whether a PATCH knows `fieldValidation`: then it leaves the checking of fields to the server. Kinds
 that have no type of their own here are described by their metadata alone.
@@ -24,6 +24,21 @@ _REFERENCE = "#/components/schemas/{name}"
 _VALIDATING_METHODS = ("post", "put", "patch")
 
 
+_TITLE, _VERSION = "Kubernetes", "virtual-kubelet dev"
+V2_PROTOBUF = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
+
+
+def version_2() -> bytes:
+    """The answer to `/openapi/v2`: a document without content, as protobuf, which is how kubectl reads it.
+
+    kubectl asks for it when a type is not in version 3, and would complain of the missing document otherwise.
+    """
+    info = b"".join(
+        bytes([number << 3 | 2, len(text)]) + text.encode() for number, text in ((1, _TITLE), (2, _VERSION))
+    )
+    return b"\x0a\x032.0" + bytes([2 << 3 | 2, len(info)]) + info + bytes([8 << 3 | 2, 0])
+
+
 def group_versions() -> Object:
     """The answer to `/openapi/v3`: where the documents of the groups are."""
     paths = sorted({_path(resource) for resource in RESOURCES})
@@ -45,7 +60,7 @@ def document(path: str) -> bytes | None:
     paths: Object = {}
     for resource, root in zip(resources, roots, strict=True):
         paths.update(_paths(resource, root))
-    info = {"title": "Kubernetes", "version": "virtual-kubelet dev"}
+    info = {"title": _TITLE, "version": _VERSION}
     body = {"openapi": "3.0.0", "info": info, "paths": paths, "components": {"schemas": schemas}}
     return msgspec.json.encode(body)
 

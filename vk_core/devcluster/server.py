@@ -124,6 +124,8 @@ class Server:
 
 
 def _openapi(path: str) -> web.Response:
+    if path == "/openapi/v2":
+        return web.Response(body=openapi.version_2(), headers={"Content-Type": openapi.V2_PROTOBUF})
     if path == "/openapi/v3":
         return _answer(200, msgspec.json.encode(openapi.group_versions()))
     document = openapi.document(path.removeprefix("/openapi/v3/"))
