@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 ADMIN = ("kubernetes-admin", ("system:masters",))
 READY_SECONDS = 90.0
 POLL_SECONDS = 0.05
+PATIENCE_SECONDS = 5.0
 SERVING_NAMES = (
     *("127.0.0.1", flags.SERVICE_ADDRESS, "localhost"),
     *("kubernetes", "kubernetes.default", "kubernetes.default.svc"),
@@ -86,6 +87,7 @@ class ControlPlane:
         self.authority = Authority(self.layout.pki)
         self.admin_kubeconfig = self.kubeconfig(*ADMIN)
         self.api = ApiClient(apiserver_port, self.authority.certificate_file, self.layout.pki / f"user-{ADMIN[0]}.crt")
+        self._killed: dict[str, float] = {}
         self.parts = {name: self._part(name, arguments) for name, arguments in self._commands().items()}
 
     @property
@@ -127,10 +129,20 @@ class ControlPlane:
     def kill(self, name: str) -> None:
         """End a part at once (SIGKILL), as a crash would; `start_part` brings it back."""
         self.parts[name].kill()
+        self._killed[name] = time.monotonic()
 
     def start_part(self, name: str) -> None:
-        """Start a part that was stopped or killed, on the same port and files, and wait until all is ready."""
+        """Start a part that was stopped or killed, on the same port and files, and wait until all is ready.
+
+        When the API server comes back after a while, the controllers and the scheduler are started anew as well: by
+        then they try only every half minute, and nobody tests them.
+        """
+        absent = time.monotonic() - self._killed.pop(name, time.monotonic())
         self.parts[name].start()
+        if name == "kube-apiserver" and absent > PATIENCE_SECONDS:
+            for client in set(self.parts) - {"etcd", name}:
+                self.parts[client].kill()
+                self.parts[client].start()
         self.wait_ready()
 
     def restart(self, name: str) -> None:
