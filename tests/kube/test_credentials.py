@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from pathlib import Path
 
@@ -132,3 +133,10 @@ async def test_a_server_is_verified_unless_the_file_says_otherwise(home: Path) -
     assert isinstance(credentials.tls, ssl.SSLContext)
     assert credentials.tls.verify_mode is ssl.CERT_NONE
     assert credentials.tls.minimum_version >= ssl.TLSVersion.TLSv1_2
+
+
+async def test_one_of_several_kubeconfigs_may_be_missing_the_only_one_may_not(home: Path) -> None:
+    both = Path(f"{home / 'missing'}{os.pathsep}{write(home / 'config')}")
+    assert (await CredentialSource(both).load()).server == "https://192.0.2.1:6443"
+    with pytest.raises(UsageError, match="missing: cannot read this kubeconfig: No such file or directory"):
+        await CredentialSource(home / "missing").load()

@@ -128,6 +128,24 @@ async def test_an_orphan_that_cannot_be_removed_is_tried_again() -> None:
         await cluster.until(lambda: not provider.pods, within=301)
 
 
+@pytest.mark.parametrize("make", [TinyProvider, TellingProvider])
+def test_a_stop_that_the_provider_has_forgotten_is_asked_for_once_more_without_grace(make: Make) -> None:
+    @virtual_time
+    async def scenario() -> None:
+        cluster, provider = FakeCluster(), make()
+        provider.keeps_running = True
+        async with controlling(cluster, provider, resync_seconds=60):
+            cluster.add_pod(make_pod("web"))
+            await cluster.until(lambda: phase(cluster) == "Running")
+            cluster.delete("pods", "default", "web", 30)
+            await asyncio.sleep(35)
+            assert provider.deleted == [("web", 30)]
+            await cluster.until(lambda: not provider.pods, within=30)
+            assert provider.deleted == [("web", 30), ("web", 0)]
+
+    scenario()
+
+
 @virtual_time
 async def test_a_pod_that_is_deleted_while_the_watch_is_down_is_removed_from_the_provider() -> None:
     """B1: its deletion was dropped and the workload leaked."""

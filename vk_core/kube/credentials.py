@@ -83,8 +83,7 @@ class CredentialSource:
             if self.kubeconfig is None:
                 config.load_incluster_config(configuration)
             else:
-                for part in str(self.kubeconfig).split(os.pathsep):
-                    _check_readable(Path(part))
+                _check_readable(str(self.kubeconfig).split(os.pathsep))
                 await config.load_kube_config(
                     config_file=str(self.kubeconfig), client_configuration=configuration, persist_config=False
                 )
@@ -95,12 +94,15 @@ class CredentialSource:
             raise UsageError(f"{origin}: expected a kubeconfig: {_sentence(error)}") from error
 
 
-def _check_readable(path: Path) -> None:
-    try:
-        with path.expanduser().open("rb"):
-            pass
-    except OSError as error:
-        raise UsageError(f"{path}: cannot read this kubeconfig: {error.strerror}") from error
+def _check_readable(paths: list[str]) -> None:
+    """One of several files may be missing, as with kubectl; the only one may not."""
+    files = [Path(path).expanduser() for path in paths if path]
+    for path in [path for path in files if path.exists()] or files[:1]:
+        try:
+            with path.open("rb"):
+                pass
+        except OSError as error:
+            raise UsageError(f"{path}: cannot read this kubeconfig: {error.strerror}") from error
 
 
 def _sentence(error: Exception) -> str:

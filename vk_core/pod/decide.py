@@ -129,7 +129,8 @@ def _is_over(record: PodRecord) -> bool:
 def _stop(record: PodRecord) -> Decision:
     """Stop, or stop sooner than was asked for before; one that has ended is only cleared away."""
     asked = record.stop_grace_seconds
-    grace = 0 if record.actual is not None and has_stopped(record.actual) else grace_period_seconds(record.pod)
-    if asked is None or (grace < asked and not (record.actual is not None and has_stopped(record.actual))):
+    ended = record.actual is not None and has_stopped(record.actual)
+    grace = 0 if ended or record.overdue else grace_period_seconds(record.pod)
+    if asked is None or (grace < asked and not ended):
         return Decision(Action.STOP, grace)
     return NOTHING

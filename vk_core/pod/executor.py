@@ -30,6 +30,9 @@ from vk_core.provider.protocol import OWNER_ANNOTATION, Provider
 SLOW_CREATE_SECONDS = 1.0
 """A pod that takes longer than this to create is reported as being created."""
 
+STOP_SLACK_SECONDS = 10.0
+"""A pod that still runs this long after its grace period is stopped once more: the provider has forgotten about it."""
+
 log = logging.getLogger("virtual_kubelet.pod")
 
 
@@ -205,7 +208,8 @@ class PodExecutor:
             self._events.record(reference(record.pod), reasons.DELETE_FAILED, str(error) or repr(error), warning=True)
             raise
         record.stop_grace_seconds = grace_period_seconds
-        if first and record.wanted:
+        record.stop_due_seconds = asyncio.get_running_loop().time() + grace_period_seconds + STOP_SLACK_SECONDS
+        if first and record.wanted and not record.overdue:
             self._events.record(reference(record.pod), reasons.DELETED, "Delete pod in provider successfully")
         self._settle(uid, record)
 

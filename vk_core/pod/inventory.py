@@ -121,6 +121,8 @@ class Inventory:
     def _observe(self, uid: str, record: PodRecord, pod: Pod) -> None:
         if record.actual != pod.status or not record.present:
             self._executor.observe(uid, pod.status)
+        if asyncio.get_running_loop().time() >= record.stop_due_seconds:
+            record.stop_grace_seconds, record.overdue = None, True
         self._sync(uid)
 
     async def _missing(self, uid: str, record: PodRecord) -> None:

@@ -6,6 +6,7 @@ the API server and the provider.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from vk_core.api.meta import ObjectReference
@@ -29,6 +30,8 @@ class PodRecord:
         creating: whether the provider has been at creating it long enough to say so.
         calling: whether the provider is being asked to change it right now.
         stop_grace_seconds: the grace period of the last stop asked for; None when none was.
+        stop_due_seconds: when, by the event loop's clock, the stop should have worked.
+        overdue: whether a stop did not work in its time, so that the next one gives no grace.
         touched: number of the last inventory tick in which anything about it came from the provider.
         restarts: what to add to the provider's restart counts, by container.
         written: status last written by us, and `written_version` the version that made.
@@ -45,6 +48,8 @@ class PodRecord:
     creating: bool = False
     calling: bool = False
     stop_grace_seconds: int | None = None
+    stop_due_seconds: float = math.inf
+    overdue: bool = False
     touched: int = 0
     restarts: dict[str, int] = field(default_factory=dict)
     written: PodStatus | None = None
