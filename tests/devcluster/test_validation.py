@@ -104,7 +104,7 @@ async def test_other_kinds_have_their_rules(client: Client, path: str, body: JSO
         (PODS, containing(resources={"limits": {"cpu": "much"}}), "'much' is not a quantity"),
         (CONFIGMAPS, config_map("c", a=1), "data"),  # type: ignore[arg-type]
         (SECRETS, {"metadata": {"name": "s"}, "data": {"a": "!"}}, "base64"),
-        (LEASES, {"metadata": {"name": "l"}, "spec": {"renewTime": "2026-01-01T00:00:00Z"}}, "six digits"),
+        (LEASES, {"metadata": {"name": "l"}, "spec": {"renewTime": "2026-01-01T00:00:00Z"}}, "renewTime"),
     ],
 )
 async def test_what_cannot_be_read_is_a_bad_request(client: Client, path: str, body: Any, message: str) -> None:

@@ -39,6 +39,7 @@ from vk_core.devcluster.statuses import (
     wrong,
 )
 from vk_core.devcluster.store import Object, Store, Stored
+from vk_core.devcluster.structures import check_structure
 from vk_core.devcluster.views import View
 
 Answer: TypeAlias = tuple[int, bytes]
@@ -116,6 +117,8 @@ class Handlers:
     def _create(self, call: Call) -> Answer:
         target = call.target
         object = decode_new_object(target, call.body, call.content_type)
+        if target.resource not in STORED or target.subresource is not None:
+            check_structure(target.served, object, kind=object["kind"])
         if target.subresource is not None or target.served is BINDINGS:
             return self._act_on_pod(call, object)
         if target.resource not in STORED:
@@ -172,7 +175,8 @@ class Handlers:
 
         def checked(old: Object) -> Object:
             new = change(old)
-            uid = new.get("metadata", {}).get("uid", "")
+            metadata = new.get("metadata")
+            uid = metadata.get("uid") if isinstance(metadata, dict) else None
             if uid and uid != old["metadata"]["uid"]:
                 # Only in a PUT is the UID of the body a precondition.
                 causes = [wrong("metadata.uid", uid, "field is immutable")]
@@ -201,13 +205,15 @@ class Handlers:
         if not manager:
             raise bad_request("fieldManager is required for apply patch")
         wanted = without_nulls(decode_body(call.body, call.content_type))
-        if not isinstance(wanted, dict) or not isinstance(wanted.setdefault("metadata", {}), dict):
+        if not isinstance(wanted, dict):
             raise bad_request("the body of the request is not an object")
+        normalise(target.resource, wanted)
+        check_structure(target.served, wanted)
+        wanted.setdefault("metadata", {})
         if wanted["metadata"].pop("managedFields", None):
             raise bad_request("metadata.managedFields must be nil")
         if wanted["metadata"].setdefault("name", target.name) != target.name:
             raise bad_request("the name of the object does not match the name on the URL")
-        normalise(target.resource, wanted)
         force = is_true(call.query.get("force"))
         live = self.store.get(target.resource, target.key)
 

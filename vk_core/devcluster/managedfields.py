@@ -179,7 +179,7 @@ def _read(tree: Mapping[str, Any], path: Path) -> Iterator[Path]:
     for step, inner in tree.items():
         if step == ".":
             yield path
-        elif inner:
+        elif isinstance(inner, Mapping) and inner:
             yield from _read(inner, (*path, step))
         else:
             yield (*path, step)

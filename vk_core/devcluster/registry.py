@@ -38,8 +38,8 @@ from vk_core.devcluster.statuses import (
     wrong,
 )
 from vk_core.devcluster.store import Key, Object, Store, Stored
+from vk_core.devcluster.structures import check_structure
 from vk_core.devcluster.validation import (
-    check_structure,
     refuse_unknown_fields,
     validate_change,
     validate_finalizers,
@@ -108,12 +108,9 @@ class Registry:
         Raises:
             StatusError: 400, 403, 404, 409 or 422.
         """
-        if strict_fields:
-            refuse_unknown_fields(resource, object)
+        _check_readable(resource, object, strict_fields=strict_fields)
         metadata = self._new_metadata(resource, namespace, object)
         self._admit(resource, namespace, metadata["name"])
-        normalise(resource, object)
-        check_structure(resource, object)
         apply_defaults(resource, object)
         if resource is PODS:
             self._admit_pod(namespace, object)
@@ -160,19 +157,15 @@ class Registry:
             StatusError: 400, 404, 409 or 422, or what `change` or `narrow` raise.
         """
         old = self.get(resource, key)
-        new = change(old.object)
-        if strict_fields:
-            refuse_unknown_fields(resource, new)
+        new = fresh(change(old.object))
+        _check_readable(resource, new, strict_fields=strict_fields)
         self._check_identity(resource, key, new, old)
         if narrow is not None:
             new = narrow(new, old.object)
         elif subresource == "status":
             new = _with_status(resource, new, old.object)
-            check_structure(resource, new)
         else:
-            new = fresh(_without_status(resource, new, old.object))
-            normalise(resource, new)
-            check_structure(resource, new)
+            new = _without_status(resource, new, old.object)
             apply_defaults(resource, new)
             validate_change(resource, new, old.object)
         validate_finalizers(resource, new, old.object)
@@ -278,9 +271,7 @@ class Registry:
         spec["clusterIPs"] = [spec["clusterIP"]]
 
     def _check_identity(self, resource: Resource, key: Key, new: Object, old: Stored) -> None:
-        metadata = new.get("metadata")
-        if not isinstance(metadata, dict):
-            raise bad_request("metadata is missing")
+        metadata = new.get("metadata", {})
         name = metadata.get("name", "")
         if name != key[1]:
             raise bad_request(f"the name of the object ({name}) does not match the name on the URL ({key[1]})")
@@ -300,6 +291,13 @@ class Registry:
         self.create(SERVICEACCOUNTS, namespace, {"metadata": {"name": "default"}})
         data = {"ca.crt": self._root_certificate}
         self.create(CONFIGMAPS, namespace, {"metadata": {"name": "kube-root-ca.crt"}, "data": data})
+
+
+def _check_readable(resource: Resource, object: Object, *, strict_fields: bool) -> None:
+    normalise(resource, object)
+    check_structure(resource, object)
+    if strict_fields:
+        refuse_unknown_fields(resource, object)
 
 
 def _without_status(resource: Resource, new: Object, old: Object) -> Object:

@@ -1,4 +1,4 @@
-"""Whether an object may be stored: its structure, its metadata and the rules of its kind.
+"""Whether an object may be stored: its metadata, the rules of its kind, and what may change.
 
 The rules of pods are in `podvalidation`.
 """
@@ -7,18 +7,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
-
-from vk_core.api.coordination import Lease
-from vk_core.api.core import ConfigMap, Secret
-from vk_core.api.meta import ObjectMeta
-from vk_core.api.node import Node
-from vk_core.api.pod import Pod
-from vk_core.api.struct import Struct
 from vk_core.devcluster.knownfields import unknown_fields
 from vk_core.devcluster.names import data_causes, dns_label, metadata_causes
 from vk_core.devcluster.podvalidation import pod_causes, pod_update_causes
@@ -37,39 +28,11 @@ from vk_core.devcluster.statuses import (
 Object = dict[str, Any]
 
 
-class _AnyObject(Struct):
-    metadata: ObjectMeta = ObjectMeta()
-
-
-_TYPES: dict[Resource, type[Struct]] = {CONFIGMAPS: ConfigMap, LEASES: Lease, NODES: Node, PODS: Pod, SECRETS: Secret}
-_MICRO_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}(Z|[+-]\d\d:\d\d)")
-_MICRO_TIMES = {LEASES: ("spec", ("acquireTime", "renewTime")), EVENTS: ("", ("eventTime",))}
-"""Fields of type `metav1.MicroTime`, of which API servers accept one form only."""
 _LARGEST_DATA = 1024 * 1024
 _LAST_PORT = 65535
 _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 _SERVICE_TYPES = ("ClusterIP", "NodePort", "LoadBalancer", "ExternalName")
 _PROTOCOLS = ("TCP", "UDP", "SCTP")
-
-
-def check_structure(resource: Resource, object: Object) -> None:
-    """Refuses an object whose fields have values of wrong types.
-
-    Raises:
-        StatusError: 400, naming the field.
-    """
-    try:
-        msgspec.convert(object, _TYPES.get(resource, _AnyObject))
-    except (msgspec.ValidationError, ValueError) as error:
-        raise UnreadableError(resource, str(error)) from None
-    micro_times = _MICRO_TIMES.get(resource)
-    if micro_times is not None:
-        section, fields = micro_times
-        where = object.get(section, {}) if section else object
-        for field in fields:
-            text = where.get(field)
-            if text is not None and not _MICRO_TIME.fullmatch(str(text)):
-                raise UnreadableError(resource, f"{field}: {text!r} is not a time with six digits behind the point")
 
 
 def refuse_unknown_fields(resource: Resource, object: Object) -> None:
