@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AsyncExitStack
 
 import pytest
 
-from tests.devcluster.client import CONFIGMAPS, PODS, TABLE, Client, config_map
+from tests.devcluster.client import CONFIGMAPS, DEADLINE_SECONDS, PODS, TABLE, Client, config_map
 from vk_core.devcluster import DevCluster
 from vk_core.devcluster.store import Stored
 from vk_core.devcluster.views import View
@@ -107,6 +108,15 @@ async def test_watches_can_be_disconnected_and_taken_up_again(client: Client) ->
         client.cluster.disconnect_watches()
         with pytest.raises(EOFError):
             await events.next()
+
+
+async def test_a_watch_whose_client_has_gone_ends(client: Client) -> None:
+    version = await version_now(client)
+    async with client.watch(CONFIGMAPS, f"resourceVersion={version}"):
+        assert client.cluster.open_watches == 1
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while client.cluster.open_watches:
+            await client.get("/version")
 
 
 async def test_a_table_brings_its_columns_with_the_first_row_only(client: Client) -> None:

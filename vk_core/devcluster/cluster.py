@@ -119,6 +119,11 @@ class DevCluster:
         """How many requests there were, by verb and type: `("patch", "pods/status")`."""
         return self._server.requests
 
+    @property
+    def open_watches(self) -> int:
+        """How many watch streams there are now."""
+        return self._server.open_watches
+
     def objects(self, plural: str, namespace: str | None = None) -> list[Mapping[str, Any]]:
         """Returns the objects of a type, such as `pods`; they are not to be altered.
 

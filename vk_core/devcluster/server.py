@@ -7,6 +7,7 @@ import hmac
 import logging
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import aclosing
 
 import msgspec
 from aiohttp import StreamReader, web
@@ -44,6 +45,11 @@ class Server:
         self._handlers = handlers
         self._credentials = f"Bearer {token}".encode()
         self._watches: set[Watch] = set()
+
+    @property
+    def open_watches(self) -> int:
+        """How many watch streams there are."""
+        return len(self._watches)
 
     def disconnect_watches(self) -> None:
         """Ends all watch streams."""
@@ -112,12 +118,12 @@ class Server:
         self._watches.add(watch)
         try:
             await response.prepare(request)
-            chunks = watch.chunks()
-            async for chunk in chunks:
-                await response.write(chunk)
+            async with aclosing(watch.chunks()) as chunks:
+                async for chunk in chunks:
+                    await response.write(chunk)
             await response.write_eof()
         except ConnectionError:
-            watch.close()
+            _LOG.debug("the client of a watch of %s went away", request.path)
         finally:
             self._watches.discard(watch)
         return response
@@ -160,4 +166,5 @@ def make_server(server: Server) -> web.Server:
         loop = asyncio.get_running_loop()
         return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=_LARGEST_BODY)
 
-    return web.Server(server.handle, request_factory=request, access_log=None)
+    # Without cancellation a watch would not notice that its client has gone until something happens.
+    return web.Server(server.handle, request_factory=request, access_log=None, handler_cancellation=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 import msgspec
 
@@ -44,7 +44,7 @@ class Watch:
         self._is_closed = True
         self._wake.set()
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
         """Yields lines, as many at a time as there are."""
         stop = self._store.listen(self._changed, self._target.resource)
         try:
