@@ -88,8 +88,9 @@ async def test_a_stale_resource_version_is_a_conflict_in_put_and_patch(client: C
 
 async def test_another_uid_is_a_conflict_in_put_and_invalid_in_patch(client: Client) -> None:
     created = await client.create_pod()
-    other = {**created.body, "metadata": {**created.metadata, "uid": "other"}}
-    assert (await client.put(f"{PODS}/p", other)).code == 409
+    other = {**created.body, "metadata": {**created.metadata, "uid": "other", "resourceVersion": ""}}
+    put = await client.put(f"{PODS}/p", other)
+    assert (put.code, "UID in precondition: other" in put.body["message"]) == (409, True)
     patch = await client.patch(f"{PODS}/p/status", {"metadata": {"uid": "other"}, "status": {"phase": "Running"}})
     assert (patch.code, patch.fields) == (422, ["metadata.uid"])
     right = {"metadata": {"uid": created.metadata["uid"]}, "status": {"phase": "Running"}}
