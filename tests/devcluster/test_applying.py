@@ -44,7 +44,9 @@ async def test_another_value_for_a_field_of_somebody_else_is_a_conflict_that_can
 
 async def test_what_others_write_in_other_ways_becomes_theirs(client: Client) -> None:
     await apply(client, f"{CONFIGMAPS}/c", config_map("c", a="1", b="1"))
-    await client.patch(f"{CONFIGMAPS}/c?fieldManager=editor", {"data": {"a": "2"}})
+    edited = await client.patch(f"{CONFIGMAPS}/c?fieldManager=editor", {"data": {"a": "2"}})
+    owned = {entry["manager"]: entry["fieldsV1"]["f:data"] for entry in edited.metadata["managedFields"]}
+    assert owned == {"me": {"f:b": {}}, "editor": {"f:a": {}}}
     refused = await apply(client, f"{CONFIGMAPS}/c", config_map("c", a="1", b="1"))
     assert 'conflict with "editor" using v1: .data.a' in refused.body["message"]
     await apply(client, f"{CONFIGMAPS}/c", config_map("c", b="1"))
