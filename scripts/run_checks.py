@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import configparser
 import json
 import os
 import shutil
@@ -60,12 +61,12 @@ def _check(tox: str, environments: list[str], pytest_arguments: list[str]) -> in
     if pytest_arguments:
         command += ["--", *pytest_arguments]
     status = subprocess.run(command, cwd=ROOT, env=_environment(), check=False).returncode
-    outcomes = _outcomes(result, set(chosen.split(",")) - {""})
+    outcomes = _outcomes(result, chosen.split(",") if chosen else _all_environments())
     for outcome in outcomes:
         counts = ", ".join(f"{count} {name}" for name, count in sorted(outcome.tests.items()))
         print(f"{'ok' if outcome.ok else 'FAILED':7}{outcome.environment:10}{outcome.seconds:6.1f} s  {counts}")
     print(_last_line(outcomes, status, time.monotonic() - started))
-    return status or (0 if outcomes else 1)
+    return status or (0 if all(outcome.ok for outcome in outcomes) else 1)
 
 
 def _recreate() -> list[str]:
@@ -87,21 +88,25 @@ def _environment() -> dict[str, str]:
     return environment
 
 
-def _outcomes(result: Path, chosen: set[str]) -> list[Outcome]:
+def _outcomes(result: Path, chosen: list[str]) -> list[Outcome]:
     """One for each environment that was to run; one that tox did not come to is not ok."""
-    if not result.exists():
-        return []
-    found = json.loads(result.read_text())["testenvs"]
+    found = json.loads(result.read_text())["testenvs"] if result.exists() else {}
+    results = {name: found.get(name, {}).get("result", {}) for name in chosen}
     return [
         Outcome(
             environment=name,
-            ok=bool(facts.get("result", {}).get("success")),
-            seconds=float(facts.get("result", {}).get("duration", 0.0)),
+            ok=bool(facts.get("success")),
+            seconds=float(facts.get("duration", 0.0)),
             tests=_count(REPORTS / f"{name}.xml"),
         )
-        for name, facts in found.items()
-        if name in chosen or not (chosen or name.startswith("."))
+        for name, facts in results.items()
     ]
+
+
+def _all_environments() -> list[str]:
+    settings = configparser.ConfigParser(interpolation=None)
+    settings.read(ROOT / "tox.ini")
+    return [name.strip() for name in settings["tox"]["env_list"].split(",")]
 
 
 def _count(report: Path) -> Counter[str]:
