@@ -39,7 +39,14 @@ EVENTS = {"events"}
 
 @dataclass(frozen=True)
 class Requests:
-    """Requests by verb and resource while some pods were created, ran and were deleted."""
+    """Requests while some pods were created, ran and were deleted.
+
+    Attributes:
+        pods: how many pods.
+        by_kind: all requests, by verb and resource.
+        per_pod: those that name one object, apart from events and the node's own heartbeats; watches go on for ever.
+        events_per_pod: those that write events.
+    """
 
     pods: int
     by_kind: dict[str, int]
@@ -72,7 +79,7 @@ async def count_requests(folder: Path, pods: int) -> Requests:
 def _counted(log: Path, pods: int, since: datetime.datetime) -> Requests:
     """Count what was asked since then: the requests of a start do not depend on the number of pods."""
     kinds: Counter[str] = Counter()
-    resources: Counter[str] = Counter()
+    named = events = 0
     with log.open() as lines:
         for line in lines:
             entry = json.loads(line)
@@ -82,13 +89,15 @@ def _counted(log: Path, pods: int, since: datetime.datetime) -> Requests:
             found = entry.get("objectRef", {})
             resource = "/".join(part for part in (found.get("resource"), found.get("subresource")) if part)
             kinds[f"{entry['verb']} {resource or entry['requestURI'].partition('?')[0]}"] += 1
-            resources[resource] += 1
-    others = sum(count for resource, count in resources.items() if resource not in HEARTBEATS | EVENTS)
+            if found.get("name") and resource not in HEARTBEATS | EVENTS:
+                named += 1
+            if resource in EVENTS:
+                events += 1
     return Requests(
         pods=pods,
         by_kind=dict(kinds.most_common()),
-        per_pod=others / pods,
-        events_per_pod=sum(resources[resource] for resource in EVENTS) / pods,
+        per_pod=named / pods,
+        events_per_pod=events / pods,
     )
 
 
