@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vk_core.api.meta import Status, StatusDetails
+from vk_core.api.meta import Status, StatusCause, StatusDetails
 from vk_core.kube import errors
 from vk_core.kube.errors import ApiError, error_from
 from vk_core.kube.request import build
@@ -50,6 +50,12 @@ def test_each_code_has_its_error(code: int, kind: type[ApiError]) -> None:
     error = refused(code, b"")
     assert type(error) is kind
     assert error.code == code
+
+
+def test_a_patch_that_meets_another_object_of_the_same_name_is_a_conflict() -> None:
+    cause = StatusCause(field="metadata.uid", message="field is immutable")
+    error = refused(422, Status(reason="Invalid", details=StatusDetails(causes=(cause,))))
+    assert isinstance(error, errors.ObjectConflict)
 
 
 def test_a_body_that_is_not_from_an_api_server_is_quoted_in_short() -> None:

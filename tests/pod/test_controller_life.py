@@ -91,6 +91,21 @@ async def test_a_deleted_pod_is_gone_as_soon_as_its_containers_have_ended() -> N
 
 
 @virtual_time
+async def test_the_end_of_a_pod_is_told_before_it_is_removed_even_when_another_status_is_still_being_written() -> None:
+    cluster, provider = FakeCluster(), TellingProvider()
+    async with controlling(cluster, provider):
+        uid = cluster.add_pod(make_pod("web"))
+        await cluster.until(lambda: phase(cluster) == "Running")
+        cluster.slow[("patch", "pods/status")] = 1.0
+        cluster.log.clear()
+        provider.set(uid, status_of(running(restart_count=1), phase="Running"))
+        await asyncio.sleep(0.5)
+        cluster.delete("pods", "default", "web", 30)
+        await cluster.until(lambda: cluster.pod("web") is None, within=5)
+        assert writes(cluster) == ["patch pods/status", "patch pods/status", "delete pods"]
+
+
+@virtual_time
 async def test_a_shorter_grace_period_reaches_a_pod_that_is_already_stopping() -> None:
     cluster, provider = FakeCluster(), TellingProvider()
     provider.keeps_running = True

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from vk_core.api.meta import Status, StatusDetails
+from vk_core.api.meta import Status, StatusCause, StatusDetails
 from vk_core.api.node import Node
 from vk_core.api.pod import Pod
 from vk_core.api.strategicmerge import merge_patch, strategic_merge
@@ -69,9 +69,12 @@ class Fault:
 class RefusedError(Exception):
     """The server says no."""
 
-    def __init__(self, code: int, reason: str, message: str = "", retry_after_seconds: float | None = None) -> None:
+    def __init__(
+        self, code: int, reason: str, message: str = "", retry_after_seconds: float | None = None, *, field: str = ""
+    ) -> None:
         super().__init__(message or reason)
-        details = StatusDetails(retry_after_seconds=int(retry_after_seconds or 0))
+        causes = (StatusCause(field=field, message=message),) if field else ()
+        details = StatusDetails(retry_after_seconds=int(retry_after_seconds or 0), causes=causes)
         self.status = Status(status="Failure", code=code, reason=reason, message=message or reason, details=details)
         self.response = Response(code, msgspec.json.encode(self.status), retry_after_seconds)
 
@@ -311,9 +314,10 @@ class FakeCluster:
     def _patch(self, address: Address, body: JSON, content_type: str) -> JSON:
         old = self._objects[address.key]
         wanted = body.get("metadata", {})
-        for field, reason in (("uid", "Conflict"), ("resourceVersion", "Conflict")):
-            if wanted.get(field) not in {None, old["metadata"].get(field)}:
-                raise RefusedError(409, reason, f"the {field} does not match")
+        if wanted.get("resourceVersion") not in {None, old["metadata"]["resourceVersion"]}:
+            raise RefusedError(409, "Conflict", "the object has been modified")
+        if wanted.get("uid") not in {None, old["metadata"]["uid"]}:
+            raise RefusedError(422, "Invalid", "metadata.uid: field is immutable", field="metadata.uid")
         if "strategic" in content_type:
             new = strategic_merge(old, body, KINDS[address.plural])
         else:

@@ -17,6 +17,7 @@ ACRONYMS = {
     "cidrs": "CIDRs",
     "fqdn": "FQDN",
     "id": "ID",
+    "io": "IO",
     "ip": "IP",
     "ipc": "IPC",
     "ips": "IPs",

@@ -31,7 +31,7 @@ class ObjectNotFound(ApiError):
 
 
 class ObjectConflict(ApiError):
-    """409: the object exists already, has changed meanwhile, or is another one of the same name."""
+    """409: the object exists already, has changed meanwhile, or is another one of the same name (a patch: 422)."""
 
 
 class ResourceExpired(ApiError):
@@ -86,7 +86,14 @@ def error_from(code: int, body: bytes, *, what: str, grant: str, retry_after_sec
     if retry_after_seconds is None and status.details and status.details.retry_after_seconds:
         retry_after_seconds = float(status.details.retry_after_seconds)
     kind = BY_CODE.get(code, ApiUnavailable if code >= http.HTTPStatus.INTERNAL_SERVER_ERROR else ApiError)
+    if code == http.HTTPStatus.UNPROCESSABLE_ENTITY and _is_about_another_object(status):
+        kind = ObjectConflict
     return kind(message, code=code, reason=status.reason, retry_after_seconds=retry_after_seconds)
+
+
+def _is_about_another_object(status: Status) -> bool:
+    """Whether a patch met another object of the same name: to the server a UID is a field that cannot be changed."""
+    return status.details is not None and any(cause.field == "metadata.uid" for cause in status.details.causes)
 
 
 def _phrase(code: int) -> str:

@@ -166,7 +166,9 @@ class PodController:
             if not urgent and _same_marks(before, new):
                 return  # our own write coming back; a list after a gap could have shown us more along with it
         self._syncs.add(uid, urgent=urgent)
-        self._publishes.add(uid, urgent=urgent)
+        if before.metadata.deletion_timestamp == new.metadata.deletion_timestamp:
+            self._publishes.add(uid, urgent=urgent)
+        # Else the stop comes first: what there is to tell about a deletion is how it ends.
 
     def _added(self, uid: str, pod: Pod) -> None:
         record = self.book.open(pod)

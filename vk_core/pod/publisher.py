@@ -49,13 +49,21 @@ class PodPublisher:
             return None
         try:
             if not is_static(record.pod):
-                await self._write_status(record)
+                await self._write_newest(record)
             if may_remove(record):
                 await self._remove(record)
         except (ObjectNotFound, ObjectConflict):
             # Gone, or another pod of the same name: the watch will say so, and there is nothing left to tell.
             return None
         return None
+
+    async def _write_newest(self, record: PodRecord) -> None:
+        """Write the status, and again what became known meanwhile: a pod must not be removed before its end is told."""
+        while True:
+            told = (record.actual, record.verdict, record.trouble, record.present)
+            await self._write_status(record)
+            if told == (record.actual, record.verdict, record.trouble, record.present):
+                return
 
     async def _write_status(self, record: PodRecord) -> None:
         wanted = build_status(record, self._facts(), self._now())

@@ -36,6 +36,15 @@ def build_status(record: PodRecord, node: NodeFacts, now: Time) -> PodStatus | N
     if source is None:
         return None
     pod, known = record.pod, record.known_status
+    if source is record.verdict and not source.container_statuses:
+        # It never came so far as to have containers or addresses; kubelet says no more than this either.
+        return replace(
+            source,
+            observed_generation=pod.metadata.generation,
+            conditions=known.conditions,
+            start_time=known.start_time or now,
+            qos_class=known.qos_class or qos_class(pod),
+        )
     source = replace(
         source,
         container_statuses=_completed(pod.spec.containers, source.container_statuses, record),
