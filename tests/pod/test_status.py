@@ -218,3 +218,10 @@ def test_what_was_written_counts_as_known_until_the_watch_has_brought_it_back() 
 def test_a_rejected_pod_has_no_container_that_seems_to_be_on_its_way() -> None:
     status = built(record_of(POD, verdict=PodStatus(phase="Failed", reason="OutOfcpu")))
     assert (status.phase, status.reason, status.container_statuses) == ("Failed", "OutOfcpu", ())
+
+
+def test_an_init_container_that_has_done_its_work_counts_as_ready() -> None:
+    sidecar = replace(make_container("sidecar"), restart_policy="Always")
+    pod = with_spec(POD, init_containers=(make_container("first"), make_container("second"), sidecar))
+    status = of(PodStatus(init_container_statuses=(ended("first"), ended("second", 1), ended("sidecar"))), pod)
+    assert [init.ready for init in status.init_container_statuses] == [True, False, False]

@@ -48,7 +48,14 @@ def build_status(record: PodRecord, node: NodeFacts, now: Time) -> PodStatus | N
     source = replace(
         source,
         container_statuses=_completed(pod.spec.containers, source.container_statuses, record),
-        init_container_statuses=_completed(pod.spec.init_containers, source.init_container_statuses, record),
+        init_container_statuses=tuple(
+            status if container.restart_policy == "Always" else _done(status)
+            for container, status in zip(
+                pod.spec.init_containers,
+                _completed(pod.spec.init_containers, source.init_container_statuses, record),
+                strict=False,
+            )
+        ),
         ephemeral_container_statuses=_completed(
             pod.spec.ephemeral_containers, source.ephemeral_container_statuses, record
         ),
@@ -145,6 +152,12 @@ def _resources(container: Container, record: PodRecord) -> ResourceRequirements 
         found = (other for other in (*spec.containers, *spec.init_containers) if other.name == container.name)
         taken = next(found, container).resources
     return taken if taken.requests or taken.limits else None
+
+
+def _done(status: ContainerStatus) -> ContainerStatus:
+    """An init container that has done its work counts as ready, as with kubelet."""
+    ended = status.state.terminated
+    return replace(status, ready=True) if ended is not None and ended.exit_code == 0 and not status.ready else status
 
 
 def unlocated(status: PodStatus) -> PodStatus:
