@@ -38,6 +38,7 @@ NOTHING = "-"
 def print_rates(turns: list[Turn], console: Console) -> None:
     """One row for each size and contender: medians over the turns, with the range where there was more than one."""
     table = Table(*COLUMNS, title="Pods on one node", title_justify="left")
+    table.columns[1].no_wrap = True
     for column in (0, *range(2, len(COLUMNS))):
         table.columns[column].justify = "right"
     for pods in sorted({turn.pods for turn in turns}):
