@@ -69,7 +69,7 @@ async def measure_rates(folder: Path, options: argparse.Namespace) -> list[Turn]
                         plane, place, name, pods=pods, turn=len(turns), idle_seconds=options.idle_seconds
                     )
                     turns.append(turn)
-                    rates = f"{turn.create_to_running:.0f} created and {turn.delete_to_gone:.0f} deleted pods/s"
+                    rates = f"{turn.create.rate:.0f} created and {turn.delete.rate:.0f} deleted pods/s"
                     say(f"{pods} pods, round {number + 1}/{options.rounds}, {name}: {rates}")
                     await asyncio.sleep(options.rest_seconds)  # for what the API server does behind the last deletion
     return turns
@@ -78,7 +78,7 @@ async def measure_rates(folder: Path, options: argparse.Namespace) -> list[Turn]
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--pods", type=int, nargs="+", default=[1000, 10000], help="sizes (default: 1000 10000)")
-    parser.add_argument("--rounds", type=int, default=3, help="turns of each contender for each size (default: 3)")
+    parser.add_argument("--rounds", type=int, default=1, help="turns of each contender for each size (default: 1)")
     parser.add_argument("--part", nargs="+", choices=PARTS, default=PARTS, help="what to measure (default: all)")
     parser.add_argument("--contender", nargs="+", choices=NAMES, default=NAMES, help="whom to measure (default: all)")
     parser.add_argument("--audited-pods", type=int, default=500, help="pods to count requests with (default: 500)")

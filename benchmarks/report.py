@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -18,7 +19,7 @@ from benchmarks.contenders import LIMIT, NAMES
 if TYPE_CHECKING:
     from benchmarks.audit import Requests
     from benchmarks.startup import Startup
-    from benchmarks.turns import Turn
+    from benchmarks.turns import Phase, Turn
 
 COLUMNS = (
     "pods",
@@ -27,8 +28,8 @@ COLUMNS = (
     "of limit",
     "delete → gone\npods/s",
     "of limit",
-    "CPU ms/pod\ncreate",
-    "CPU ms/pod\ndelete",
+    "CPU ms/pod\ncreate (later)",
+    "CPU ms/pod\ndelete (later)",
     "RSS MiB\n(peak)",
     "idle CPU\n% of a core",
 )
@@ -37,8 +38,9 @@ NOTHING = "-"
 
 def print_rates(turns: list[Turn], console: Console) -> None:
     """One row for each size and contender: medians over the turns, with the range where there was more than one."""
-    table = Table(*COLUMNS, title="Pods on one node", title_justify="left")
-    table.columns[1].no_wrap = True
+    table = Table(*COLUMNS, title="Pods on one node", title_justify="left", box=box.SIMPLE_HEAD)
+    for column in table.columns:
+        column.no_wrap = True
     for column in (0, *range(2, len(COLUMNS))):
         table.columns[column].justify = "right"
     for pods in sorted({turn.pods for turn in turns}):
@@ -84,22 +86,26 @@ def write_json(
 
 
 def _row(own: list[Turn], limits: list[Turn]) -> list[str]:
-    creates, deletes = [turn.create_to_running for turn in own], [turn.delete_to_gone for turn in own]
+    creates, deletes = [turn.create.rate for turn in own], [turn.delete.rate for turn in own]
     return [
         _spread(creates),
-        _share(creates, [turn.create_to_running for turn in limits]),
+        _share(creates, [turn.create.rate for turn in limits]),
         _spread(deletes),
-        _share(deletes, [turn.delete_to_gone for turn in limits]),
-        _median([turn.cpu_create for turn in own], ".2f"),
-        _median([turn.cpu_delete for turn in own], ".2f"),
-        _memory(own),
+        _share(deletes, [turn.delete.rate for turn in limits]),
+        _cpu([turn.create for turn in own]),
+        _cpu([turn.delete for turn in own]),
+        _with(_median([turn.memory for turn in own], ".0f"), _median([turn.memory_peak for turn in own], ".0f")),
         _median([turn.idle for turn in own], ".1f"),
     ]
 
 
-def _memory(own: list[Turn]) -> str:
-    now = _median([turn.memory for turn in own], ".0f")
-    return now if now == NOTHING else f"{now} ({_median([turn.memory_peak for turn in own], '.0f')})"
+def _cpu(phases: list[Phase]) -> str:
+    now = _median([phase.cpu for phase in phases], ".2f")
+    return _with(now, f"+{_median([phase.cpu_later for phase in phases], '.2f')}")
+
+
+def _with(first: str, second: str) -> str:
+    return first if first == NOTHING else f"{first} ({second})"
 
 
 def _spread(rates: list[float]) -> str:

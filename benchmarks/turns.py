@@ -11,6 +11,7 @@ from benchmarks.contenders import KINDS
 from benchmarks.driver import Load, Stopwatch
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
     from benchmarks.contenders import Contender
@@ -18,22 +19,34 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Turn:
-    """What was measured. Rates are pods per second, CPU is in ms per pod, memory in MiB, idle CPU in % of a core.
+class Phase:
+    """What bringing all pods up, or taking them down, took.
 
-    What concerns an agent is None for the limit, which has none.
+    Attributes:
+        rate: pods per second, until the last one was seen.
+        cpu: what the agent used until then, in ms per pod; None for the limit, which has no agent.
+        cpu_later: what it used after that, in ms per pod, until it had become quiet: events that it had put off.
+        later_seconds: how long that went on.
     """
+
+    rate: float
+    cpu: float | None = None
+    cpu_later: float | None = None
+    later_seconds: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """What was measured of one contender; memory in MiB, idle CPU in % of a core, both with all pods Running."""
 
     contender: str
     pods: int
     turn: int
-    create_to_running: float
-    delete_to_gone: float
-    cpu_create: float | None = None
-    cpu_delete: float | None = None
-    memory: float | None = None
-    memory_peak: float | None = None
-    idle: float | None = None
+    create: Phase
+    delete: Phase
+    memory: float | None
+    memory_peak: float | None
+    idle: float | None
 
 
 async def take_turn(
@@ -51,27 +64,35 @@ async def take_turn(
     with contextlib.ExitStack() as stack:
         stack.callback(subject.stop)
         async with Load(plane) as load:
-            process = subject.process
-            pid = process.pid if process else None
-            before = usage.cpu_seconds(pid) if pid else 0.0
-            created = await _create(subject, load, names)
-            after_create = await usage.until_quiet(pid) if pid else 0.0
+            pid = subject.process.pid if subject.process else None
+            create = await _phase(pid, pods, lambda: _create(subject, load, names))
             memory = usage.memory(pid) if pid else None
             idle = await usage.idle_share(pid, idle_seconds) if pid else None
-            before_delete = usage.cpu_seconds(pid) if pid else 0.0
-            deleted = await _delete(subject, load, names)
-            after_delete = await usage.until_quiet(pid) if pid else 0.0
+            delete = await _phase(pid, pods, lambda: _delete(subject, load, names))
     return Turn(
         contender=contender,
         pods=pods,
         turn=turn,
-        create_to_running=pods / created,
-        delete_to_gone=pods / deleted,
-        cpu_create=(after_create - before) / pods * 1000 if pid else None,
-        cpu_delete=(after_delete - before_delete) / pods * 1000 if pid else None,
+        create=create,
+        delete=delete,
         memory=memory.now if memory else None,
         memory_peak=memory.peak if memory else None,
         idle=idle,
+    )
+
+
+async def _phase(pid: int | None, pods: int, run: Callable[[], Awaitable[float]]) -> Phase:
+    if pid is None:
+        return Phase(rate=pods / await run())
+    before = usage.cpu_seconds(pid)
+    seconds = await run()
+    seen = usage.cpu_seconds(pid)
+    later_seconds = await usage.until_quiet(pid)
+    return Phase(
+        rate=pods / seconds,
+        cpu=(seen - before) / pods * 1000,
+        cpu_later=(usage.cpu_seconds(pid) - seen) / pods * 1000,
+        later_seconds=later_seconds,
     )
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
-QUIET_SHARE = 0.03
-QUIET_SECONDS = 60.0
+QUIET_SHARE = 0.015
+QUIET_FOR_SECONDS = 2.0
+QUIET_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
@@ -35,18 +37,19 @@ def memory(pid: int) -> Memory:
 
 
 async def until_quiet(pid: int) -> float:
-    """Wait until a process has used less than 3 % of a core for a second, a minute at most.
+    """Wait until a process has used less than 1.5 % of a core for two seconds: what it had put off is done.
 
     Returns:
-        The CPU seconds it has used so far, so that work put off until later is counted too.
+        The seconds that took, ten minutes at most.
     """
+    start = time.monotonic()
     used = cpu_seconds(pid)
-    for _ in range(int(QUIET_SECONDS)):
-        await asyncio.sleep(1)
+    while (waited := time.monotonic() - start) < QUIET_SECONDS:
+        await asyncio.sleep(QUIET_FOR_SECONDS)
         before, used = used, cpu_seconds(pid)
-        if used - before < QUIET_SHARE:
+        if used - before < QUIET_SHARE * QUIET_FOR_SECONDS:
             break
-    return used
+    return waited
 
 
 async def idle_share(pid: int, seconds: float) -> float:
