@@ -30,7 +30,7 @@ PARTS = ("rates", "requests", "startup")
 def main() -> int:
     """Run the command line; returns its exit status."""
     options = _parser().parse_args()
-    console = Console(width=max(Console().width, 132))
+    console = Console(width=max(Console().width, 120))
     turns: list[Turn] = []
     requests: Requests | None = None
     startup: Startup | None = None

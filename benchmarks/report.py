@@ -24,21 +24,21 @@ if TYPE_CHECKING:
 COLUMNS = (
     "pods",
     "who",
-    "create → Running\npods/s",
-    "of limit",
-    "delete → gone\npods/s",
-    "of limit",
-    "CPU ms/pod\ncreate (later)",
-    "CPU ms/pod\ndelete (later)",
+    "create to\nRunning/s",
+    "of\nlimit",
+    "delete to\ngone/s",
+    "of\nlimit",
+    "CPU ms/pod\ncreate(+later)",
+    "CPU ms/pod\ndelete(+later)",
     "RSS MiB\n(peak)",
-    "idle CPU\n% of a core",
+    "idle\nCPU %",
 )
 NOTHING = "-"
 
 
 def print_rates(turns: list[Turn], console: Console) -> None:
     """One row for each size and contender: medians over the turns, with the range where there was more than one."""
-    table = Table(*COLUMNS, title="Pods on one node", title_justify="left", box=box.SIMPLE_HEAD)
+    table = Table(*COLUMNS, title="Pods on one node", title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for column in table.columns:
         column.no_wrap = True
     for column in (0, *range(2, len(COLUMNS))):
