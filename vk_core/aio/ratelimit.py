@@ -24,11 +24,11 @@ class TokenBucket:
         self._tokens -= 1.0
         return True
 
-    async def wait(self) -> None:
-        """Take a token, waiting for it if need be."""
+    async def wait(self, tokens: int = 1) -> None:
+        """Take tokens, waiting for them if need be."""
         # Taking at once, into debt if need be, keeps those who wait in the order they came.
         self._refill()
-        self._tokens -= 1.0
+        self._tokens -= tokens
         if self._tokens < 0.0:
             await asyncio.sleep(-self._tokens / self._per_second)
 

@@ -24,6 +24,8 @@ from vk_core.kube.resources import EVENTS
 
 EVENTS_PER_SECOND = 50.0
 EVENTS_BURST = 100
+TOGETHER = 25
+"""Events sent at once when many are waiting."""
 OBJECT_BURST = 25
 OBJECT_PER_SECOND = 1 / 300
 REMEMBERED = 4096
@@ -113,11 +115,14 @@ class EventRecorder:
             await self._wake.wait()
             while self._pending:
                 await self._yield()
-                await self._rate.wait()
-                if not self._pending:
-                    break
-                await self._send(*self._pending.popitem(last=False))
+                await self._send_some()
             self._wake.clear()
+
+    async def _send_some(self) -> None:
+        """Send several at once: waking up for each by itself would cost a multiple."""
+        await self._rate.wait(min(len(self._pending), TOGETHER))
+        some = [self._pending.popitem(last=False) for _ in range(min(len(self._pending), TOGETHER))]
+        await asyncio.gather(*(self._send(key, note) for key, note in some))
 
     async def flush(self) -> None:
         """Send what is waiting, regardless of rates; bounded by whoever awaits it."""
