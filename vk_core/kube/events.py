@@ -24,7 +24,7 @@ from vk_core.kube.resources import EVENTS
 
 EVENTS_PER_SECOND = 50.0
 EVENTS_BURST = 100
-TOGETHER = 25
+TOGETHER = 50
 """Events sent at once when many are waiting."""
 OBJECT_BURST = 25
 OBJECT_PER_SECOND = 1 / 300
