@@ -1,8 +1,8 @@
 """Kubernetes events: what happened to an object, told to the cluster without ever holding up anything else.
 
 Repeats of the same event are counted in one object, as client-go's recorder does; each object may have 25 events at
-once and one more every five minutes; all together stay below kubelet's own rate (`eventRecordQPS` 50, burst 100), and
-wait while more important writes are pending.
+once and one more every five minutes; all together stay at half of kubelet's own rate (`eventRecordQPS` 50, burst 100),
+and wait while more important writes are pending.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from vk_core.kube.client import KubeClient
 from vk_core.kube.errors import ApiError, ApiUnavailable, ObjectNotFound
 from vk_core.kube.resources import EVENTS
 
-EVENTS_PER_SECOND = 50.0
+EVENTS_PER_SECOND = 25.0
 EVENTS_BURST = 100
-TOGETHER = 50
+TOGETHER = 25
 """Events sent at once when many are waiting."""
 OBJECT_BURST = 25
 OBJECT_PER_SECOND = 1 / 300

@@ -15,6 +15,7 @@ from vk_core.api.meta import Time, utc_now
 from vk_core.api.pod import Pod
 from vk_core.errors import NotFound, VirtualKubeletError
 from vk_core.pod.book import PodBook
+from vk_core.pod.decide import Action, decide
 from vk_core.pod.executor import PodExecutor
 from vk_core.pod.phase import is_finished
 from vk_core.pod.record import PodRecord
@@ -123,7 +124,8 @@ class Inventory:
             self._executor.observe(uid, pod.status)
         if asyncio.get_running_loop().time() >= record.stop_due_seconds:
             record.stop_grace_seconds, record.overdue = None, True
-        self._sync(uid)
+        if record.deleting or decide(record).action is not Action.NOTHING:
+            self._sync(uid)
 
     async def _missing(self, uid: str, record: PodRecord) -> None:
         """Believe that a pod is gone only when the provider says so about this very pod."""
