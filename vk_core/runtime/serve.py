@@ -91,8 +91,8 @@ async def serve(
 def spare_garbage_collector() -> None:
     """Keep the collector from going through all that stays for ever, again and again.
 
-    Modules live as long as the process, and pods are trees that reference counting frees (`vk_core.api.struct`); what is
-    left to collect are the rare cycles of requests that failed.
+    Modules live as long as the process, and pods are trees that reference counting frees (`vk_core.api.struct`); what
+    is left to collect are the rare cycles of requests that failed.
     """
     gc.collect()
     gc.freeze()
