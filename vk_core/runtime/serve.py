@@ -42,7 +42,7 @@ REGISTER_ANYWAY_SECONDS = 5.0
 
 CONNECT_RETRY_SECONDS = 1.0
 
-COLLECT_AFTER = (10_000, 20, 20)
+COLLECT_AFTER = (50_000, 50, 100)
 """Thresholds of the garbage collector's generations; Python's own are 700, 10, 10."""
 
 log = logging.getLogger("virtual_kubelet")
