@@ -21,6 +21,8 @@ REQUEST_TIMEOUT_SECONDS = 30.0
 CONNECT_TIMEOUT_SECONDS = 10.0
 GATHER_SECONDS = 0.02
 """How long changes may gather before they are looked at together."""
+GATHER_BYTES = 1 << 14
+"""A piece larger than this shows that more is waiting already; nothing is gained by holding it up."""
 UNAUTHORIZED = 401
 
 log = logging.getLogger("virtual_kubelet.kube")
@@ -169,7 +171,7 @@ async def _in_batches(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
     transport = connection.transport if connection is not None else None
     async for chunk in response.content.iter_any():
         yield chunk
-        if transport is not None and not transport.is_closing():
+        if len(chunk) < GATHER_BYTES and transport is not None and not transport.is_closing():
             transport.pause_reading()
             await asyncio.sleep(GATHER_SECONDS)
             transport.resume_reading()
