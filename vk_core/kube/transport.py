@@ -165,7 +165,7 @@ class AiohttpTransport:
 async def _in_batches(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
     """The body as it comes, but after each piece what comes within the next moment is left to gather.
 
-    Thousands of changes cost a third less CPU when they wake the process dozens at a time instead of one by one.
+    Changes cost less CPU when they wake the process several at a time instead of one by one.
     """
     connection = response.connection
     transport = connection.transport if connection is not None else None
