@@ -66,9 +66,8 @@ class AiohttpTransport:
 
     def __init__(self, source: CredentialSource, credentials: Credentials, user_agent: str) -> None:
         self._source = source
-        self._credentials = credentials
         self._user_agent = user_agent
-        self._session = self._open(credentials)
+        self._use(credentials)
         self._renewal = asyncio.Lock()
         self._retired: dict[aiohttp.ClientSession, asyncio.Task[None]] = {}
 
@@ -88,7 +87,11 @@ class AiohttpTransport:
     async def _send_once(self, request: Request) -> Response:
         try:
             async with self._session.request(
-                request.method, self._url(request), data=request.body, headers=self._headers(request)
+                request.method,
+                self._url(request),
+                data=request.body,
+                headers=self._headers(request),
+                allow_redirects=False,  # credentials go to nobody else
             ) as response:
                 return Response(response.status, await response.read(), _retry_after(response))
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -101,7 +104,7 @@ class AiohttpTransport:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_SECONDS, sock_read=silence_seconds)
         try:
             async with self._session.get(
-                self._url(request), headers=self._headers(request), timeout=timeout
+                self._url(request), headers=self._headers(request), timeout=timeout, allow_redirects=False
             ) as response:
                 success = response.status < 300  # noqa: PLR2004 - 2xx
                 body = b"" if success else await response.read()
@@ -118,13 +121,27 @@ class AiohttpTransport:
         for session in (self._session, *self._retired):
             await session.close()
 
+    def _use(self, credentials: Credentials) -> None:
+        self._credentials = credentials
+        self._base = yarl.URL(credentials.server)
+        self._prefix = self._base.raw_path.rstrip("/")
+        self._sent_headers: dict[tuple[str, str], dict[str, str]] = {}
+        self._session = self._open(credentials)
+
     def _url(self, request: Request) -> yarl.URL:
-        return yarl.URL(self._credentials.server + request.target, encoded=True)
+        path, _, query = request.target.partition("?")
+        url = self._base.with_path(self._prefix + path, encoded=True)
+        return yarl.URL(f"{url}?{query}", encoded=True) if query else url
 
     def _headers(self, request: Request) -> dict[str, str]:
-        headers = {"Accept": request.accept, "Content-Type": request.content_type}
-        if self._credentials.authorization:
-            headers["Authorization"] = self._credentials.authorization
+        """The same for every request of a kind, so they are made once."""
+        kind = (request.accept, request.content_type)
+        headers = self._sent_headers.get(kind)
+        if headers is None:
+            headers = {"Accept": request.accept, "Content-Type": request.content_type}
+            if self._credentials.authorization:
+                headers["Authorization"] = self._credentials.authorization
+            self._sent_headers[kind] = headers
         return headers
 
     def _open(self, credentials: Credentials) -> aiohttp.ClientSession:
@@ -151,7 +168,8 @@ class AiohttpTransport:
                 return False
             if fresh.same_as(used):
                 return False
-            old, self._session, self._credentials = self._session, self._open(fresh), fresh
+            old = self._session
+            self._use(fresh)
             self._retired[old] = asyncio.create_task(self._retire(old), name="close-old-connections")
             return True
 

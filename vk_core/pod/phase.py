@@ -16,14 +16,11 @@ TERMINAL = frozenset({SUCCEEDED, FAILED})
 
 def is_running(status: PodStatus) -> bool:
     """Whether any container runs, of whatever sort."""
-    return any(
-        container.state.running is not None
-        for container in (
-            *status.container_statuses,
-            *status.init_container_statuses,
-            *status.ephemeral_container_statuses,
-        )
-    )
+    for statuses in (status.container_statuses, status.init_container_statuses, status.ephemeral_container_statuses):
+        for container in statuses:
+            if container.state.running is not None:
+                return True
+    return False
 
 
 def has_started(status: PodStatus) -> bool:
