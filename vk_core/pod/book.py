@@ -22,6 +22,7 @@ class PodBook:
         self.usage = Usage()
         self.tick = 0
         self._records: dict[str, PodRecord] = {}
+        self._uids: dict[tuple[str, str], str] = {}
         self._unclaimed: dict[str, Pod] = {}
 
     def __len__(self) -> int:
@@ -37,10 +38,16 @@ class PodBook:
         """The record of a pod, if there is one."""
         return self._records.get(uid)
 
+    def named(self, namespace: str, name: str) -> PodRecord | None:
+        """The record of the pod that the API server knows by this name."""
+        record = self._records.get(self._uids.get((namespace, name), ""))
+        return record if record is not None and record.wanted else None
+
     def open(self, pod: Pod) -> PodRecord:
         """Begin a record for a pod that the API server shows; what the provider has of it is adopted."""
         uid = pod.metadata.uid
         record = self._records[uid] = PodRecord(pod=pod, touched=self.tick)
+        self._uids[pod.metadata.namespace, pod.metadata.name] = uid
         found = self._unclaimed.pop(uid, None)
         if found is not None:
             adopt(record, found)
@@ -56,7 +63,11 @@ class PodBook:
 
     def close(self, uid: str) -> None:
         """Forget a pod."""
-        self._records.pop(uid, None)
+        record = self._records.pop(uid, None)
+        if record is not None:
+            name = (record.pod.metadata.namespace, record.pod.metadata.name)
+            if self._uids.get(name) == uid:
+                del self._uids[name]
         self._unclaimed.pop(uid, None)
         self.usage.remove(uid)
 

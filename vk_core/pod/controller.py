@@ -104,8 +104,13 @@ class PodController:
 
     @property
     def pods(self) -> list[Pod]:
-        """The pods that the API server shows for this node."""
-        return [record.pod for _, record in self.book if record.wanted]
+        """The pods that the API server shows for this node, with the status it was told last."""
+        return [replace(record.pod, status=record.known_status) for _, record in self.book if record.wanted]
+
+    def find(self, namespace: str, name: str) -> Pod | None:
+        """The pod of this name that the API server shows for this node, with the newest status of the provider."""
+        record = self.book.named(namespace, name)
+        return replace(record.pod, status=record.actual or record.known_status) if record is not None else None
 
     async def run(self) -> None:
         """Keep the pods until cancelled."""

@@ -10,6 +10,9 @@ from typing import Protocol, runtime_checkable
 
 from vk_core.api.node import Node, NodeAddress, NodeCondition, NodeDaemonEndpoints
 from vk_core.api.pod import Pod
+from vk_core.api.podkey import PodKey
+from vk_core.api.stats import Summary
+from vk_core.provider.streams import ContainerIO, LogOptions, LogStream, PortStream
 
 PodCallback = Callable[[Pod], None]
 """Takes a pod (`metadata.uid` and `status` are read) whose status has changed; cheap, callable from any thread."""
@@ -123,4 +126,83 @@ class ConfiguresNode(Protocol):
 
     async def configure_node(self, node: Node) -> Node:
         """Return the node changed as needed (`msgspec.structs.replace`); called at every status update."""
+        ...
+
+
+@runtime_checkable
+class HasContainerLogs(Protocol):
+    """Has the logs of containers: `kubectl logs`."""
+
+    async def get_container_logs(self, key: PodKey, container_name: str, options: LogOptions) -> LogStream:
+        """Open a log; what cannot be opened is said here and not in the middle of the stream.
+
+        Core has checked that the pod has such a container and that it was started.
+
+        Raises:
+            NotFound: there is no such pod, container or log.
+            InvalidInput: an option cannot be honoured; the message names it.
+        """
+        ...
+
+
+@runtime_checkable
+class RunsInContainer(Protocol):
+    """Runs commands in containers: `kubectl exec`, `kubectl cp`, and exec probes."""
+
+    async def run_in_container(self, key: PodKey, container_name: str, command: Sequence[str], io: ContainerIO) -> int:
+        """Run a command until it ends and all that it wrote is written; give its exit code.
+
+        The code is 0 to 255, 128 + n after signal n. When the call is cancelled the command must end.
+
+        Raises:
+            NotFound: there is no such pod or container, or it does not run.
+            InvalidInput: the command cannot be started; the message says why.
+        """
+        ...
+
+
+@runtime_checkable
+class AttachesToContainer(Protocol):
+    """Connects people to the main process of a container: `kubectl attach`, `kubectl run -it`."""
+
+    async def attach_to_container(self, key: PodKey, container_name: str, io: ContainerIO) -> None:
+        """Connect until the process ends; when the call is cancelled the process goes on without the client.
+
+        The end of `io.stdin` is handed on to the process if the container says `stdinOnce`.
+
+        Raises:
+            NotFound: there is no such pod or container, or it does not run.
+        """
+        ...
+
+
+@runtime_checkable
+class ForwardsPorts(Protocol):
+    """Reaches the ports of pods: `kubectl port-forward`."""
+
+    async def port_forward(self, key: PodKey, port: int, stream: PortStream) -> None:
+        """Join one connection of a client with one to a TCP port of the pod, until both directions have ended.
+
+        Raises:
+            NotFound: there is no such pod.
+            Unavailable: nothing listens there; the message says so. Other connections go on.
+        """
+        ...
+
+
+@runtime_checkable
+class HasStats(Protocol):
+    """Knows what pods use: `kubectl top`, the HPA, `/stats/summary` and `/metrics/resource`."""
+
+    async def get_stats_summary(self) -> Summary:
+        """What the node and its pods use at the moment; what is unknown is left out rather than 0."""
+        ...
+
+
+@runtime_checkable
+class HasResourceMetrics(Protocol):
+    """Has `/metrics/resource` ready; without this core makes it from `HasStats`."""
+
+    async def get_metrics_resource(self) -> str:
+        """Metrics in the Prometheus text format 0.0.4, with kubelet's names and labels."""
         ...
