@@ -1,0 +1,49 @@
+"""Our own metrics, answered at `/metrics`: one registry for the process, as one process is one node.
+
+Names are those of kubelet and of Kubernetes' clients where they mean the same, so that dashboards and alerts go on
+working; all others begin with `virtual_kubelet_`. What can be read when somebody scrapes is not counted before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Literal
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Info, PlatformCollector, ProcessCollector
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+
+from vk_core.version import __version__
+
+CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+
+StreamKind = Literal["exec", "attach", "portForward", "containerLogs", "run"]
+"""Streaming connections, by the first part of their path."""
+
+REGISTRY = CollectorRegistry()
+
+ProcessCollector(registry=REGISTRY)
+PlatformCollector(registry=REGISTRY)
+Info("virtual_kubelet_build", "The version of virtual-kubelet.", registry=REGISTRY).info({"version": __version__})
+
+STREAMS_OPEN = Gauge(
+    "virtual_kubelet_streams_open", "Streaming connections that are open now.", ["kind"], registry=REGISTRY
+)
+STREAMS = Counter("virtual_kubelet_streams", "Streaming connections since the start.", ["kind"], registry=REGISTRY)
+
+
+@contextlib.contextmanager
+def stream_open(kind: StreamKind) -> Iterator[None]:
+    """Count a streaming connection for as long as the context lasts."""
+    STREAMS.labels(kind).inc()
+    streams = STREAMS_OPEN.labels(kind)
+    streams.inc()
+    try:
+        yield
+    finally:
+        streams.dec()
+
+
+def exposition() -> bytes:
+    """All metrics in the text format 0.0.4 (`CONTENT_TYPE`)."""
+    return generate_latest(REGISTRY)
