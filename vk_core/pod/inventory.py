@@ -11,7 +11,6 @@ import logging
 from collections.abc import Callable
 
 from vk_core.aio.backoff import Backoff
-from vk_core.api.meta import Time, utc_now
 from vk_core.api.pod import Pod
 from vk_core.errors import NotFound, VirtualKubeletError
 from vk_core.pod.book import PodBook
@@ -44,7 +43,6 @@ class Inventory:
         sync: has a pod looked at soon.
         period_seconds: between two rounds when the provider notifies by itself.
         polls: whether the provider must be polled because it does not.
-        now: the wall clock.
     """
 
     def __init__(
@@ -58,7 +56,6 @@ class Inventory:
         sync: Callable[[str], None],
         period_seconds: float,
         polls: bool,
-        now: Callable[[], Time] = utc_now,
     ) -> None:
         self._provider = provider
         self._book = book
@@ -68,7 +65,6 @@ class Inventory:
         self._sync = sync
         self._period_seconds = period_seconds
         self._polls = polls
-        self._now = now
 
     async def take_first(self) -> None:
         """Learn what the provider has before anything is started; tries until it answers."""
@@ -108,21 +104,22 @@ class Inventory:
         """Compare once."""
         self._book.tick += 1
         started = self._book.tick
+        now_seconds = asyncio.get_running_loop().time()
         pods = {pod.metadata.uid: pod for pod in await self._provider.get_pods() if self._is_ours(pod)}
         for uid, pod in pods.items():
             record = self._book.get(uid)
             if record is None:
                 self._remove_orphan(pod)
             elif not record.calling and record.touched < started:
-                self._observe(uid, record, pod)
+                self._observe(uid, record, pod, now_seconds)
         for uid, record in self._book:
             if uid not in pods and record.present and not record.calling and record.touched < started:
                 await self._missing(uid, record)
 
-    def _observe(self, uid: str, record: PodRecord, pod: Pod) -> None:
+    def _observe(self, uid: str, record: PodRecord, pod: Pod, now_seconds: float) -> None:
         if record.actual != pod.status or not record.present:
             self._executor.observe(uid, pod.status)
-        if asyncio.get_running_loop().time() >= record.stop_due_seconds:
+        if now_seconds >= record.stop_due_seconds:
             record.stop_grace_seconds, record.overdue = None, True
         if record.deleting or decide(record).action is not Action.NOTHING:
             self._sync(uid)
@@ -160,11 +157,11 @@ class Inventory:
             waited += step
 
     def _pause_seconds(self) -> float:
-        now = self._now()
         if self._polls:
             return POLL_SOON_SECONDS if any(_is_moving(record) for _, record in self._book) else POLL_SECONDS
         # A pod that should have ended may be one that the provider no longer has and forgot to tell about.
-        overdue = any(_is_overdue(record, now) for _, record in self._book)
+        now_seconds = asyncio.get_running_loop().time()
+        overdue = any(record.stop_due_seconds <= now_seconds and record.present for _, record in self._book)
         return min(POLL_SECONDS, self._period_seconds) if overdue else self._period_seconds
 
 
@@ -172,8 +169,3 @@ def _is_moving(record: PodRecord) -> bool:
     if not record.present:
         return False
     return record.deleting or not record.wanted or record.actual is None or record.actual.phase in {"", "Pending"}
-
-
-def _is_overdue(record: PodRecord, now: Time) -> bool:
-    ends = record.pod.metadata.deletion_timestamp
-    return record.present and ends is not None and ends < now
