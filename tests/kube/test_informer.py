@@ -22,7 +22,7 @@ class Follower:
     def __init__(self, cluster: FakeCluster) -> None:
         self.told: list[str] = []
         self.seen: dict[str, Pod] = {}
-        self.informer = Informer(cluster.client, PODS, self._changed, field_selector="spec.nodeName=virtual")
+        self.informer = Informer[Pod, Pod](cluster.client, PODS, self._changed, field_selector="spec.nodeName=virtual")
 
     def _changed(self, old: Pod | None, new: Pod | None) -> None:
         pod = new or old

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from vk_core.api.affinity import Affinity, TopologySpreadConstraint
 from vk_core.api.container import (
     AppArmorProfile,
@@ -153,4 +155,12 @@ class Pod(Struct):
     kind: str = ""
     metadata: ObjectMeta = ObjectMeta()
     spec: PodSpec = PodSpec()
+    status: PodStatus = PodStatus()
+
+
+class PodChange(Struct):
+    """A pod whose specification is left as it came, for those who have most likely read it before."""
+
+    metadata: ObjectMeta = ObjectMeta()
+    spec: msgspec.Raw = msgspec.Raw(b"{}")
     status: PodStatus = PodStatus()

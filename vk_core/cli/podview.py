@@ -125,4 +125,4 @@ class PodTable:
 
 async def follow_pods(client: KubeClient, view: PodLines | PodTable) -> None:
     """Shows all pods of a cluster until cancelled."""
-    await run_together(follow=Informer(client, PODS, view.changed).run(), show=view.run())
+    await run_together(follow=Informer[Pod, Pod](client, PODS, view.changed).run(), show=view.run())

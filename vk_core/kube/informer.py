@@ -12,6 +12,8 @@ import logging
 from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar
 
+import msgspec
+
 from vk_core.aio.backoff import Backoff
 from vk_core.api.meta import ObjectMeta
 from vk_core.kube.client import KubeClient
@@ -30,6 +32,7 @@ class HasMetadata(Protocol):
 
 
 Object = TypeVar("Object", bound=HasMetadata)
+Seen = TypeVar("Seen", bound=HasMetadata)
 
 Changed = Callable[[Object | None, Object | None], None]
 """Takes the object before and after: (None, new), (old, new) or, when it is gone, (last, None). Must be quick."""
@@ -41,7 +44,7 @@ SHORT_SECONDS = 1.0
 log = logging.getLogger("virtual_kubelet.kube")
 
 
-class Informer(Generic[Object]):
+class Informer(Generic[Seen, Object]):
     """Follows one resource and keeps what it has seen in `objects`, by UID.
 
     Args:
@@ -51,20 +54,21 @@ class Informer(Generic[Object]):
         namespace: the only one to look into; empty for all.
         field_selector: which objects, by fields.
         label_selector: which objects, by labels.
-        share: makes a new state of an object from the old one and what came, keeping the parts that are equal in
-            memory once.
+        merge: makes the new state of an object from the old one and what came, so that what has not changed need
+            not be read again and is in memory once; a ValidationError leaves the object out. Without, what came is
+            the object.
     """
 
     def __init__(
         self,
         client: KubeClient,
-        resource: Resource[Object],
+        resource: Resource[Seen],
         changed: Changed[Object],
         *,
         namespace: str = "",
         field_selector: str = "",
         label_selector: str = "",
-        share: Callable[[Object, Object], Object] = lambda _old, new: new,
+        merge: Callable[[Object | None, Seen], Object] | None = None,
     ) -> None:
         self.objects: dict[str, Object] = {}
         self.synced = asyncio.Event()
@@ -72,13 +76,13 @@ class Informer(Generic[Object]):
         self._client = client
         self._resource = resource
         self._changed = changed
-        self._share = share
+        self._merge = merge
         self._where: dict[str, str] = {
             "namespace": namespace,
             "field_selector": field_selector,
             "label_selector": label_selector,
         }
-        self._watch: Watch[Object] = Watch(client.transport, resource, **self._where)
+        self._watch: Watch[Seen] = Watch(client.transport, resource, **self._where)
         self._version = ""
         self._failures = 0
         self._short = 0
@@ -116,7 +120,7 @@ class Informer(Generic[Object]):
         await asyncio.sleep(delay)
 
     async def _list(self) -> None:
-        seen: dict[str, Object] = {}
+        seen: dict[str, Seen] = {}
         version = ""
         async for metadata, items in self._client.pages(self._resource, **self._where):
             version = metadata.resource_version
@@ -147,11 +151,25 @@ class Informer(Generic[Object]):
             log.info("following %s again", self._resource.plural)
         self._failures = 0
 
-    def _put(self, uid: str, new: Any) -> None:
-        old = self.objects.pop(uid, None) if new is None else self.objects.get(uid)
-        if new is not None:
-            if old is not None:
-                new = self._share(old, new)
+    def _put(self, uid: str, seen: Seen | None) -> None:
+        if seen is None:
+            old, new = self.objects.pop(uid, None), None
+        else:
+            old = self.objects.get(uid)
+            new = self._merged(old, seen)
+            if new is None:
+                return
             self.objects[uid] = new
         if old is not None or new is not None:
             self._changed(old, new)
+
+    def _merged(self, old: Object | None, seen: Any) -> Object | None:
+        if self._merge is None:
+            unchanged: Object = seen
+            return unchanged
+        try:
+            return self._merge(old, seen)
+        except msgspec.ValidationError as error:
+            kind, name = self._resource.kind, seen.metadata.name
+            log.warning("cannot understand %s %s, it is left out: %s", kind, name, error)
+            return None

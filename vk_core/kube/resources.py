@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from vk_core.api.auth import SelfSubjectReview, SubjectAccessReview, TokenReview
+from vk_core.api.certificates import CertificateSigningRequest
 from vk_core.api.coordination import Lease
-from vk_core.api.core import Event, Service
+from vk_core.api.core import ConfigMap, Event, Service
 from vk_core.api.node import Node
-from vk_core.api.pod import Pod
+from vk_core.api.pod import Pod, PodChange
 
 Object = TypeVar("Object")
 
@@ -50,6 +52,22 @@ class Resource(Generic[Object]):
 
 NODES = Resource("", "nodes", "Node", Node, namespaced=False)
 PODS = Resource("", "pods", "Pod", Pod)
+POD_CHANGES = Resource("", "pods", "Pod", PodChange)
 EVENTS = Resource("", "events", "Event", Event)
 SERVICES = Resource("", "services", "Service", Service)
 LEASES = Resource("coordination.k8s.io", "leases", "Lease", Lease)
+CONFIG_MAPS = Resource("", "configmaps", "ConfigMap", ConfigMap)
+TOKEN_REVIEWS = Resource("authentication.k8s.io", "tokenreviews", "TokenReview", TokenReview, namespaced=False)
+SELF_SUBJECT_REVIEWS = Resource(
+    "authentication.k8s.io", "selfsubjectreviews", "SelfSubjectReview", SelfSubjectReview, namespaced=False
+)
+SUBJECT_ACCESS_REVIEWS = Resource(
+    "authorization.k8s.io", "subjectaccessreviews", "SubjectAccessReview", SubjectAccessReview, namespaced=False
+)
+CERTIFICATE_SIGNING_REQUESTS = Resource(
+    "certificates.k8s.io",
+    "certificatesigningrequests",
+    "CertificateSigningRequest",
+    CertificateSigningRequest,
+    namespaced=False,
+)

@@ -76,7 +76,7 @@ class NodeController:
         self._indescribable = False
         self._leaving = False
         self._writing = asyncio.Lock()
-        self._informer = Informer(client, NODES, self._changed, field_selector=f"metadata.name={name}")
+        self._informer = Informer[Node, Node](client, NODES, self._changed, field_selector=f"metadata.name={name}")
 
     async def prepare(self) -> None:
         """Learn what the node shall look like before it is registered, so that pods can be judged by it."""

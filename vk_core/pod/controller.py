@@ -12,16 +12,17 @@ import logging
 import threading
 from collections.abc import Callable
 
+import msgspec
 from msgspec.structs import replace
 
 from vk_core.aio.keyedqueue import KeyedQueue
 from vk_core.aio.tasks import run_together
 from vk_core.api.node import Node
-from vk_core.api.pod import Pod
+from vk_core.api.pod import Pod, PodChange, PodSpec
 from vk_core.kube.client import KubeClient
 from vk_core.kube.events import EventRecorder
 from vk_core.kube.informer import Informer
-from vk_core.kube.resources import PODS
+from vk_core.kube.resources import POD_CHANGES
 from vk_core.pod.book import PodBook
 from vk_core.pod.executor import PodExecutor
 from vk_core.pod.inventory import Inventory
@@ -35,6 +36,8 @@ WRITERS = 32
 """Pods whose status is written at once; more do not make an API server faster."""
 
 log = logging.getLogger("virtual_kubelet.pod")
+
+_decode_spec = msgspec.json.Decoder(PodSpec).decode
 
 
 class PodController:
@@ -85,11 +88,11 @@ class PodController:
         )
         self._informer = Informer(
             client,
-            PODS,
+            POD_CHANGES,
             self._changed,
             namespace=namespace,
             field_selector=f"spec.nodeName={node_name}",
-            share=share_spec,
+            merge=merge,
         )
         self._inventory = Inventory(
             provider,
@@ -213,6 +216,17 @@ def _same_marks(before: Pod, new: Pod) -> bool:
     return before.metadata.labels == new.metadata.labels and before.metadata.annotations == new.metadata.annotations
 
 
-def share_spec(old: Pod, new: Pod) -> Pod:
-    """The new pod with the old one's specification if that is the same, so that ten thousand pods have theirs once."""
-    return replace(new, spec=old.spec) if new.spec == old.spec else new
+def merge(old: Pod | None, change: PodChange) -> Pod:
+    """The pod after a change; a specification that did not change is neither read again nor kept twice.
+
+    `metadata.generation` of a pod grows with every change of its specification (KEP-5067); servers that do not count
+    leave it 0.
+    """
+    generation = change.metadata.generation
+    if old is not None and generation and generation == old.metadata.generation:
+        spec = old.spec
+    else:
+        spec = _decode_spec(change.spec)
+        if old is not None and old.spec == spec:
+            spec = old.spec
+    return Pod(metadata=change.metadata, spec=spec, status=change.status)
