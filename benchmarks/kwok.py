@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts.control_plane.cache import cache_folder, only_one, say
-from scripts.control_plane.golang import go_environment, go_toolchain, run_go
+from scripts.control_plane import modules
 from scripts.control_plane.ports import free_ports
 from scripts.control_plane.processes import Process
 
@@ -27,11 +25,7 @@ def installed() -> Path:
     Raises:
         BuildError: it cannot be built.
     """
-    folder = cache_folder() / f"kwok-{VERSION}"
-    with only_one("kwok"):
-        if not folder.exists():
-            _install(folder)
-    return folder
+    return modules.installed(MODULE, "kwok", VERSION, finish=_join_stages)
 
 
 def agent(plane: ControlPlane, node: str, folder: Path) -> Process:
@@ -49,13 +43,6 @@ def agent(plane: ControlPlane, node: str, folder: Path) -> Process:
     return Process(f"kwok {node}", command, folder / "kwok.log")
 
 
-def _install(folder: Path) -> None:
-    say(f"building kwok {VERSION}: once, about 2 minutes on 2 cores, kept in {folder}")
-    with tempfile.TemporaryDirectory(prefix=f"{folder.name}-", dir=cache_folder()) as scratch:
-        partial = Path(scratch) / "programs"
-        partial.mkdir()
-        run_go(["install", "-v", f"{MODULE}/cmd/kwok@{VERSION}"], extra={"GOBIN": str(partial)})
-        module = Path(go_environment(go_toolchain())["GOMODCACHE"]) / f"{MODULE}@{VERSION}"
-        found = [path for pattern in STAGES for path in sorted((module / "kustomize" / "stage").glob(pattern))]
-        (partial / "stages.yaml").write_text("\n---\n".join(path.read_text() for path in found))
-        partial.rename(folder)
+def _join_stages(module: Path, folder: Path) -> None:
+    found = [path for pattern in STAGES for path in sorted((module / "kustomize" / "stage").glob(pattern))]
+    (folder / "stages.yaml").write_text("\n---\n".join(path.read_text() for path in found))

@@ -64,6 +64,19 @@ class ApiClient:
             )
         return json.loads(answer) if answer.startswith(b"{") else answer.decode()
 
+    def ensure(self, collection: str, body: Object) -> None:
+        """Create an object in a collection unless there is one of this name.
+
+        Raises:
+            ApiError: any other answer than that it is there.
+            OSError: no answer.
+        """
+        try:
+            self.request("POST", collection, body)
+        except ApiError as error:
+            if error.status != http.HTTPStatus.CONFLICT:
+                raise
+
     def wait_until(
         self,
         collection: str,

@@ -28,6 +28,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 ADMIN = ("kubernetes-admin", ("system:masters",))
+KUBELET_CLIENT = ("kube-apiserver-kubelet-client", ("kubeadm:cluster-admins",))
+"""Who the API server is towards a kubelet, and the group that kubeadm gives it."""
+CLUSTER_ROLE_BINDINGS = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
+KUBEADM_ADMINS = {
+    "metadata": {"name": "kubeadm:cluster-admins"},
+    "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
+    "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "kubeadm:cluster-admins"}],
+}
 READY_SECONDS = 90.0
 POLL_SECONDS = 0.05
 PATIENCE_SECONDS = 5.0
@@ -48,6 +56,7 @@ class ControlPlane:
         state: the folder for its files; None makes a temporary one, which `stop` removes.
         programs: the folder of its programs; None builds them, or takes `KUBEBUILDER_ASSETS`.
         unsafe_no_fsync: etcd does not wait for the disk.
+        verify_kubelets: the API server checks the serving certificates of kubelets.
         apiserver_flags: further flags of kube-apiserver; the last of two equal flags counts.
         controller_manager_flags: further flags of kube-controller-manager.
 
@@ -65,6 +74,7 @@ class ControlPlane:
         *,
         programs: Path | None = None,
         unsafe_no_fsync: bool = True,
+        verify_kubelets: bool = False,
         apiserver_flags: Sequence[str] = (),
         controller_manager_flags: Sequence[str] = (),
     ) -> None:
@@ -80,6 +90,7 @@ class ControlPlane:
             controllers_port=controllers_port,
             scheduler_port=scheduler_port,
             unsafe_no_fsync=unsafe_no_fsync,
+            verify_kubelets=verify_kubelets,
             service_accounts=(self.programs / "kube-controller-manager").exists(),
             apiserver_flags=tuple(apiserver_flags),
             controller_manager_flags=tuple(controller_manager_flags),
@@ -117,6 +128,7 @@ class ControlPlane:
         for part in self.parts.values():
             part.start()
         self.wait_ready()
+        self.api.ensure(CLUSTER_ROLE_BINDINGS, KUBEADM_ADMINS)
 
     def stop(self) -> None:
         """Stop every part; a temporary state folder goes with it."""
@@ -239,8 +251,7 @@ class ControlPlane:
     def _commands(self) -> dict[str, list[str]]:
         layout = self.layout
         self.authority.issue("apiserver", "kube-apiserver", hosts=SERVING_NAMES)
-        # Who the API server is towards a kubelet, and the group that kubeadm gives it.
-        self.authority.issue("kubelet-client", "kube-apiserver-kubelet-client", ("kubeadm:cluster-admins",))
+        self.authority.issue("kubelet-client", *KUBELET_CLIENT)
         self.authority.issue("front-proxy", "front-proxy-client")
         self.authority.service_account_key()
         commands = {"etcd": flags.etcd(layout), "kube-apiserver": flags.apiserver(layout)}

@@ -28,6 +28,7 @@ class Layout:
     scheduler_port: int
     unsafe_no_fsync: bool = True
     service_accounts: bool = True
+    verify_kubelets: bool = False
     apiserver_flags: tuple[str, ...] = field(default=())
     controller_manager_flags: tuple[str, ...] = field(default=())
 
@@ -91,6 +92,8 @@ def apiserver(layout: Layout) -> list[str]:
         # The Endpoints of the service `kubernetes` may not hold a loopback address.
         "--endpoint-reconciler-type=none",
     ]
+    if layout.verify_kubelets:  # kubeadm leaves this off
+        flags.append(f"--kubelet-certificate-authority={pki / 'ca.crt'}")
     if not layout.service_accounts:
         flags.append("--disable-admission-plugins=ServiceAccount")
     return [*flags, *layout.apiserver_flags]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from scripts.control_plane.cluster import ControlPlane
+from tests.cluster.kubectl import Kubectl
 
 if TYPE_CHECKING:
     from tests.cluster.conftest import StartVirtualKubelet
@@ -24,47 +24,6 @@ image = "bad:*"
 after = "100ms"
 exit_code = 7
 """
-
-
-class Kubectl:
-    """kubectl in one namespace, and its manifests."""
-
-    def __init__(self, plane: ControlPlane, namespace: str, node: str) -> None:
-        self.plane = plane
-        self.namespace = namespace
-        self.node = node
-
-    def __call__(self, *arguments: str, text: str = "") -> str:
-        return self.plane.kubectl("-n", self.namespace, *arguments, text=text)
-
-    def apply(self, manifest: dict[str, Any]) -> None:
-        self("apply", "-f", "-", text=json.dumps(manifest))
-
-    def get(self, *arguments: str) -> Any:
-        return json.loads(self("get", "-o", "json", *arguments))
-
-    def wait_pods(self, holds: Callable[[list[dict[str, Any]]], bool], seconds: float = 60) -> list[dict[str, Any]]:
-        return self.plane.api.wait_until(f"/api/v1/namespaces/{self.namespace}/pods", holds, seconds)
-
-    def pod_spec(self, image: str = "web:1", **fields: Any) -> dict[str, Any]:
-        """A pod that only this test's node takes."""
-        return {
-            "nodeSelector": {"kubernetes.io/hostname": self.node},
-            "tolerations": [{"key": "virtual-kubelet.io/provider", "operator": "Exists"}],
-            "containers": [{"name": "c", "image": image}],
-            **fields,
-        }
-
-    def workload(self, kind: str, name: str, **spec: Any) -> dict[str, Any]:
-        group = "batch/v1" if kind == "Job" else "apps/v1"
-        return {"apiVersion": group, "kind": kind, "metadata": {"name": name}, "spec": spec}
-
-    def template(self, **fields: Any) -> dict[str, Any]:
-        return {"metadata": {"labels": {"app": "web"}}, "spec": self.pod_spec(**fields)}
-
-    def deployment(self, replicas: int) -> dict[str, Any]:
-        selector = {"matchLabels": {"app": "web"}}
-        return self.workload("Deployment", "web", replicas=replicas, selector=selector, template=self.template())
 
 
 @pytest.fixture
