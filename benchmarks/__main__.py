@@ -16,15 +16,16 @@ from benchmarks import kwok
 from benchmarks.audit import Requests, count_requests
 from benchmarks.contenders import KWOK, NAMES
 from benchmarks.driver import make_namespace
-from benchmarks.report import print_rates, print_requests, print_startup, write_json
+from benchmarks.report import print_rates, print_requests, print_startup, print_streams, write_json
 from benchmarks.startup import Startup, measure_startup
+from benchmarks.streams import Streams, measure_streams
 from benchmarks.turns import Turn, take_turn
 from scripts.control_plane.build import kubernetes_version
 from scripts.control_plane.cache import say
 from scripts.control_plane.cluster import ControlPlane
 
 RESULTS = Path(__file__).parent / "results"
-PARTS = ("rates", "requests", "startup")
+PARTS = ("rates", "requests", "startup", "streams")
 
 
 def main() -> int:
@@ -34,6 +35,7 @@ def main() -> int:
     turns: list[Turn] = []
     requests: Requests | None = None
     startup: Startup | None = None
+    streams: Streams | None = None
     with tempfile.TemporaryDirectory(prefix="vk-benchmark-") as scratch:
         folder = Path(scratch)
         if "startup" in options.part:
@@ -45,8 +47,12 @@ def main() -> int:
         if "rates" in options.part:
             turns = uvloop.run(measure_rates(folder, options))
             print_rates(turns, console)
+        if "streams" in options.part:
+            with ControlPlane(unsafe_no_fsync=not options.fsync) as plane:
+                streams = measure_streams(plane, folder, rounds=options.rounds)
+            print_streams(streams, console)
     facts = {"kubernetes": kubernetes_version(), "kwok": kwok.VERSION, "fsync": options.fsync}
-    write_json(options.json, turns, requests, startup, facts)
+    write_json(options.json, facts, turns=turns, requests=requests, startup=startup, streams=streams)
     say(f"written to {options.json}")
     return 0
 

@@ -19,6 +19,7 @@ from benchmarks.contenders import LIMIT, NAMES
 if TYPE_CHECKING:
     from benchmarks.audit import Requests
     from benchmarks.startup import Startup
+    from benchmarks.streams import Streams
     from benchmarks.turns import Phase, Turn
 
 COLUMNS = (
@@ -71,8 +72,40 @@ def print_startup(startup: Startup, console: Console) -> None:
     )
 
 
+def print_streams(streams: Streams, console: Console) -> None:
+    """What people wait for who look into pods."""
+    table = Table("what", "figure", "beside", title="Streams", title_justify="left", box=box.SIMPLE_HEAD)
+    rate, bare = statistics.median(streams.log_rates), statistics.median(streams.bare_log_rates)
+    table.add_row("logs, 410 MB in 5 million lines", f"{rate:.1f} MB/s", f"a bare server {bare:.1f} MB/s")
+    table.add_row(
+        "exec true, median of 100",
+        f"{streams.exec_seconds * 1000:.0f} ms",
+        f"get pod {streams.get_seconds * 1000:.0f} ms; {streams.left_files} files left open",
+    )
+    table.add_row("exec -i cat, 256 MB there and back", f"{statistics.median(streams.cat_seconds):.1f} s", "identical")
+    copies = f"{streams.copy_in_seconds:.1f} s in, {streams.copy_out_seconds:.1f} s out"
+    table.add_row("cp of 1 GiB", copies, "identical")
+    table.add_row("port-forward of 1 GiB", f"{streams.forward_seconds:.1f} s", "identical")
+    table.add_row("port-forward, 1000 connections", f"{streams.connections_seconds:.1f} s", "nothing lost")
+    table.add_row("memory grown at most", f"{streams.grown_mebibytes:.0f} MiB", "during cp and port-forward")
+    if streams.crowd is not None:
+        crowd = streams.crowd
+        table.add_row(
+            f"{crowd.followers} log followers, {crowd.commands} commands",
+            f"all served in {crowd.served_within:.1f} s",
+            f"a new pod runs after {crowd.status_within:.2f} s",
+        )
+    console.print(table)
+
+
 def write_json(
-    path: Path, turns: list[Turn], requests: Requests | None, startup: Startup | None, facts: dict[str, Any]
+    path: Path,
+    facts: dict[str, Any],
+    *,
+    turns: list[Turn],
+    requests: Requests | None,
+    startup: Startup | None,
+    streams: Streams | None,
 ) -> None:
     """Everything measured, and on what machine."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -81,6 +114,7 @@ def write_json(
         "turns": [asdict(turn) for turn in turns],
         "requests": asdict(requests) if requests else None,
         "startup_ms": asdict(startup) if startup else None,
+        "streams": asdict(streams) if streams else None,
     }
     path.write_text(json.dumps(found, indent=2) + "\n")
 

@@ -36,6 +36,11 @@ def memory(pid: int) -> Memory:
     return Memory(now=int(facts["VmRSS"][0]) / 1024, peak=int(facts["VmHWM"][0]) / 1024)
 
 
+def reset_peak(pid: int) -> None:
+    """Have the kernel measure the peak of a process's memory from now on (proc(5), clear_refs)."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
 async def until_quiet(pid: int) -> float:
     """Wait until a process has used less than 1.5 % of a core for two seconds: what it had put off is done.
 
