@@ -100,7 +100,7 @@ def apiserver(layout: Layout) -> list[str]:
 
 
 def controller_manager(layout: Layout) -> list[str]:
-    """All controllers; the client's rate limit is lifted, which only shortens what tests wait for."""
+    """All controllers; no rate limit, and an autoscaler that looks often, which only shortens what tests wait for."""
     return [
         f"--kubeconfig={layout.state / 'controller-manager.kubeconfig'}",
         "--bind-address=127.0.0.1",
@@ -113,6 +113,9 @@ def controller_manager(layout: Layout) -> list[str]:
         f"--cluster-signing-key-file={layout.pki / 'ca.key'}",
         "--kube-api-qps=1000",
         "--kube-api-burst=2000",
+        "--horizontal-pod-autoscaler-sync-period=2s",
+        "--horizontal-pod-autoscaler-initial-readiness-delay=1s",
+        "--horizontal-pod-autoscaler-cpu-initialization-period=1s",
         *layout.controller_manager_flags,
     ]
 

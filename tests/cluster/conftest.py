@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
+from scripts.control_plane import metricsserver
 from scripts.control_plane.build import assets
 from scripts.control_plane.cluster import ControlPlane
 from scripts.control_plane.golang import BuildError
@@ -16,6 +17,8 @@ from scripts.control_plane.nodeagent import NodeAgent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from scripts.control_plane.processes import Process
 
 
 class StartVirtualKubelet(Protocol):
@@ -61,6 +64,42 @@ def namespace(control_plane: ControlPlane) -> Iterator[str]:
     control_plane.api.wait_until(f"/api/v1/namespaces/{name}/serviceaccounts", bool)
     yield name
     control_plane.api.request("DELETE", f"/api/v1/namespaces/{name}")
+
+
+@pytest.fixture(scope="session")
+def metrics_server(control_plane: ControlPlane) -> Iterator[Process]:
+    """The real metrics-server behind the control plane's aggregated API."""
+    process = metricsserver.start(control_plane)
+    yield process
+    process.stop()
+
+
+@pytest.fixture(scope="session")
+def process_node(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeAgent]:
+    """A node whose containers are processes of this machine."""
+    folder = tmp_path_factory.mktemp("process-node")
+    settings = folder / "process.toml"
+    settings.write_text(f'folder = "{folder / "pods"}"\n')
+    agent = NodeAgent(
+        control_plane.api,
+        "process-node",
+        control_plane.kubeconfig("virtual-kubelet", ("system:masters",)),
+        folder,
+        arguments=(
+            "--provider",
+            "process",
+            "--provider-config",
+            str(settings),
+            "--port",
+            "0",
+            "--cert-dir",
+            str(folder),
+        ),
+    )
+    agent.start()
+    agent.wait_ready()
+    yield agent
+    agent.remove()
 
 
 @pytest.fixture

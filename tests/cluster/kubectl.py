@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -123,3 +124,11 @@ class Kubectl:
 def open_files(agent: NodeAgent) -> int:
     """How many files a node's process has open."""
     return sum(1 for _ in Path(f"/proc/{agent.pid}/fd").iterdir())
+
+
+def until(holds: Callable[[], bool], seconds: float = 20) -> None:
+    """Wait for something that only asking again can tell."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "not in time"
+        time.sleep(0.05)

@@ -19,39 +19,11 @@ import pytest
 
 from scripts.control_plane.cluster import ControlPlane
 from scripts.control_plane.nodeagent import NodeAgent
-from tests.cluster.kubectl import WIRES, Kubectl
+from tests.cluster.kubectl import WIRES, Kubectl, until
 from tests.support.terminal import Terminal
 
 MEBIBYTE = 1 << 20
 FORWARDING = re.compile(r"Forwarding from 127\.0\.0\.1:(\d+)")
-
-
-@pytest.fixture(scope="module")
-def process_node(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeAgent]:
-    """A node whose containers are processes of this machine."""
-    folder = tmp_path_factory.mktemp("process-node")
-    settings = folder / "process.toml"
-    settings.write_text(f'folder = "{folder / "pods"}"\n')
-    agent = NodeAgent(
-        control_plane.api,
-        "process-node",
-        control_plane.kubeconfig("virtual-kubelet", ("system:masters",)),
-        folder,
-        arguments=[
-            "--provider",
-            "process",
-            "--provider-config",
-            str(settings),
-            "--port",
-            "0",
-            "--cert-dir",
-            str(folder),
-        ],
-    )
-    agent.start()
-    agent.wait_ready()
-    yield agent
-    agent.remove()
 
 
 @pytest.fixture(params=list(WIRES))
@@ -140,7 +112,7 @@ def test_port_forward_reaches_a_real_http_server_again_and_again(kubectl: Kubect
     port, shut = _free_port(), _free_port()
     kubectl.start_pod("web", f"cd {tmp_path} && exec python3 -m http.server --bind 127.0.0.1 {port}")
     with _forwarding(kubectl, "web", str(port), str(shut)) as (forwarded, forwarded_shut):
-        _until(lambda: _get(forwarded, "/page") == (tmp_path / "page").read_bytes())
+        until(lambda: _get(forwarded, "/page") == (tmp_path / "page").read_bytes())
         for _ in range(50):
             assert _get(forwarded, "/page") == (tmp_path / "page").read_bytes()
         assert forwarded_shut != forwarded
@@ -207,7 +179,7 @@ def test_logs_give_what_each_flag_asks_for(one_wire: Kubectl) -> None:
     script = "for i in 1 2 3 4 5 6 7 8 9; do echo line-$i; done; sleep 2; echo late; exec sleep 1000"
     one_wire.start_pod("talker", script)
     early = "".join(f"line-{i}\n" for i in range(1, 10)).encode()
-    _until(lambda: one_wire.run("logs", "talker").stdout == early + b"late\n")
+    until(lambda: one_wire.run("logs", "talker").stdout == early + b"late\n")
     assert one_wire.run("logs", "talker", "--tail=2").stdout == b"line-9\nlate\n"
     assert one_wire.run("logs", "talker", "--tail=0").stdout == b""
     assert one_wire.run("logs", "talker", "--limit-bytes=9").stdout == b"line-1\nli"
@@ -224,7 +196,7 @@ def test_logs_of_the_instance_before_are_kept(one_wire: Kubectl, tmp_path: Path)
     script = f"if [ -e {mark} ]; then echo second; exec sleep 1000; fi; touch {mark}; echo first; exit 1"
     one_wire.start_pod("crasher", script)
     refused = one_wire.run("logs", "crasher", "--previous", "--container=main")
-    _until(lambda: one_wire.run("logs", "crasher").stdout == b"second\n")
+    until(lambda: one_wire.run("logs", "crasher").stdout == b"second\n")
     assert one_wire.run("logs", "crasher", "--previous").stdout == b"first\n"
     assert refused.returncode == 0 or b"previous terminated container" in refused.stderr
 
@@ -256,7 +228,7 @@ def test_what_cannot_be_shown_is_said_in_kubelets_words(one_wire: Kubectl) -> No
 
 def test_stats_are_what_kubelet_calls_them(one_wire: Kubectl) -> None:
     one_wire.start_pod("busy", "while :; do :; done")
-    _until(lambda: 'pod="busy"' in _metrics(one_wire), 40)
+    until(lambda: 'pod="busy"' in _metrics(one_wire), 40)
     families = set(re.findall(r"^# TYPE (\S+)", _metrics(one_wire), re.MULTILINE))
     assert {
         "node_cpu_usage_seconds_total",
@@ -273,20 +245,12 @@ def test_stats_are_what_kubelet_calls_them(one_wire: Kubectl) -> None:
 
 
 def _wait_for_text(path: Path, seconds: float = 20) -> str:
-    _until(lambda: path.exists() and path.read_text().endswith("\n"), seconds)
+    until(lambda: path.exists() and path.read_text().endswith("\n"), seconds)
     return path.read_text().strip()
 
 
 def _wait_until_gone(pid: int) -> None:
-    _until(lambda: not Path(f"/proc/{pid}").exists())
-
-
-def _until(holds: Any, seconds: float = 20) -> None:
-    """Wait for something that only asking again can tell."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "not in time"
-        time.sleep(0.05)
+    until(lambda: not Path(f"/proc/{pid}").exists())
 
 
 def _free_port() -> int:
