@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
 
@@ -19,10 +19,10 @@ class Refusal(VirtualKubeletError):
 
     Attributes:
         status: HTTP status code.
-        headers: further headers of the answer.
+        headers: further headers of the answer; a multidict if one of them occurs several times.
     """
 
-    def __init__(self, status: int, text: str, *, headers: dict[str, str] | None = None) -> None:
+    def __init__(self, status: int, text: str, *, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(text)
         self.status = status
         self.headers = headers or {}
