@@ -20,7 +20,8 @@ class SetupError(Exception):
 def fingerprint(*facts: str) -> str:
     """A short text that changes when a fact, this Python or the metadata of one of the packages does."""
     digest = hashlib.sha256(f"{sys.version} {sys.prefix} {facts}".encode())
-    for path in sorted([ROOT / "pyproject.toml", *ROOT.glob("plugins/*/pyproject.toml")]):
+    packages = [path for folder in ("plugins", "examples") for path in ROOT.glob(f"{folder}/*/pyproject.toml")]
+    for path in sorted([ROOT / "pyproject.toml", *packages]):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
