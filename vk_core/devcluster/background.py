@@ -34,6 +34,7 @@ class Background:
         """Ends listening."""
         if self._stop is not None:
             self._stop()
+            self._stop = None
 
     def _changed(self, change: Change) -> None:
         self._index(change)

@@ -13,12 +13,14 @@ from aiohttp import web
 
 from vk_core.devcluster.background import Background
 from vk_core.devcluster.handlers import Handlers
+from vk_core.devcluster.kubelets.proxy import KubeletProxy
 from vk_core.devcluster.registry import Registry
-from vk_core.devcluster.resources import NAMESPACES, SERVICES, STORED
+from vk_core.devcluster.resources import CONFIGMAPS, NAMESPACES, SERVICES, STORED
 from vk_core.devcluster.scheduler import Scheduler
 from vk_core.devcluster.security import make_credentials, make_kubeconfig, write_private
 from vk_core.devcluster.server import Server, make_server
 from vk_core.devcluster.store import Object, Store
+from vk_core.devcluster.usage.reports import Usage
 
 _NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 _SHUTDOWN_SECONDS = 1.0
@@ -39,9 +41,11 @@ class DevCluster:
         self._port = port
         self._credentials = make_credentials(host)
         self.store = Store(history=history)
-        self.registry = Registry(self.store, root_certificate=self._credentials.authority.decode())
+        self.registry = Registry(self.store, root_certificate=self.certificate_authority)
         self._handlers = Handlers(self.registry, token=self._credentials.token)
-        self._server = Server(self._handlers, token=self._credentials.token)
+        self._kubelets = KubeletProxy(self.registry, self._credentials.kubelet_context())
+        self._usage = Usage(self.store, self._kubelets.metrics)
+        self._server = Server(self._handlers, self._kubelets, self._usage, token=self._credentials.token)
         self._background = Background(self.registry)
         self._scheduler = Scheduler(self.registry) if scheduler else None
         self._runner: web.ServerRunner | None = None
@@ -69,6 +73,7 @@ class DevCluster:
         for name in _NAMESPACES:
             self.registry.create(NAMESPACES, "", {"metadata": {"name": name}})
         self.registry.create(SERVICES, "default", _api_service())
+        self.registry.create(CONFIGMAPS, "kube-system", _authentication(self.certificate_authority))
         self._runner = web.ServerRunner(make_server(self._server), shutdown_timeout=_SHUTDOWN_SECONDS)
         await self._runner.setup()
         context = self._credentials.server_context()
@@ -82,6 +87,8 @@ class DevCluster:
             self._scheduler.stop()
         self._background.stop()
         self._server.disconnect_watches()
+        await self._usage.close()
+        await self._kubelets.close()
         if self._runner is not None:
             await self._runner.cleanup()
 
@@ -112,7 +119,7 @@ class DevCluster:
     @property
     def certificate_authority(self) -> str:
         """The certificate authority's certificate, PEM."""
-        return self._credentials.authority.decode()
+        return self._credentials.authority.certificate.decode()
 
     @property
     def requests(self) -> Counter[tuple[str, str]]:
@@ -123,6 +130,11 @@ class DevCluster:
     def open_watches(self) -> int:
         """How many watch streams there are now."""
         return self._server.open_watches
+
+    @property
+    def open_streams(self) -> int:
+        """How many exec, attach and port-forward connections to kubelets there are now."""
+        return self._kubelets.open_upgrades
 
     def objects(self, plural: str, namespace: str | None = None) -> list[Mapping[str, Any]]:
         """Returns the objects of a type, such as `pods`; they are not to be altered.
@@ -152,6 +164,11 @@ class DevCluster:
             times: how many requests.
         """
         self._server.faults.plan(verb, resource, status, times)
+
+
+def _authentication(authority: str) -> Object:
+    """What kubelets and other API servers need to know clients by: who signs their certificates."""
+    return {"metadata": {"name": "extension-apiserver-authentication"}, "data": {"client-ca-file": authority}}
 
 
 def _api_service() -> Object:

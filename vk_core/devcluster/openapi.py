@@ -100,7 +100,7 @@ def _paths(resource: Resource, root: Object) -> Object:
             ]
         return described
 
-    paths: Object = {base: {"post": operation("post", "post")}}
+    paths: Object = {base: {"post": operation("post", "post")} if "create" in resource.verbs else {}}
     if "patch" in resource.verbs:
         paths[base]["get"] = operation("get", "list")
         paths[base + "/{name}"] = {

@@ -79,6 +79,8 @@ def parse_path(path: str) -> Target:
     is_namespaced = len(rest) >= _NAMESPACE_PARTS and rest[0] == NAMESPACES.plural
     if is_namespaced and not (len(rest) == _NAMESPACE_PARTS and NAMESPACES.subresource(rest[2])):
         namespace, rest = rest[1], rest[2:]
+    if rest[2:3] == ["proxy"]:
+        rest = rest[:_NAMESPACE_PARTS]  # the path goes on, on the kubelet
     resource = BY_PATH.get((group, version, rest[0])) if 1 <= len(rest) <= _NAMESPACE_PARTS else None
     if resource is None or (namespace and not resource.namespaced):
         raise unknown_path()

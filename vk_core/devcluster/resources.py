@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 CREATE = ("create",)
+CONNECT = ("create", "get")
 STATUS = ("get", "patch", "update")
 
 
@@ -21,6 +22,8 @@ class Subresource:
     verbs: tuple[str, ...]
     group: str = ""
     version: str = ""
+    connects: bool = False
+    """Whether requests are passed on to a kubelet."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,19 +68,33 @@ def _status(kind: str) -> Subresource:
     return Subresource("status", kind, STATUS)
 
 
+def _stream(name: str, kind: str, verbs: tuple[str, ...] = CONNECT) -> Subresource:
+    return Subresource(name, kind, verbs, connects=True)
+
+
 NAMESPACES = Resource(
     "", "v1", "namespaces", "Namespace", "namespace", ("ns",), namespaced=False,
     verbs=("create", "delete", "get", "list", "patch", "update", "watch"),
     subresources=(_status("Namespace"), Subresource("finalize", "Namespace", ("update",))),
 )  # fmt: skip
-NODES = Resource("", "v1", "nodes", "Node", "node", ("no",), namespaced=False, subresources=(_status("Node"),))
+NODES = Resource(
+    "", "v1", "nodes", "Node", "node", ("no",), namespaced=False,
+    subresources=(
+        _status("Node"),
+        _stream("proxy", "NodeProxyOptions", ("create", "delete", "get", "patch", "update")),
+    ),
+)  # fmt: skip
 PODS = Resource(
     "", "v1", "pods", "Pod", "pod", ("po",), categories=("all",), returns_deleted=True, generations=True,
     subresources=(
         _status("Pod"),
+        _stream("attach", "PodAttachOptions"),
         Subresource("binding", "Binding", CREATE),
         Subresource("ephemeralcontainers", "Pod", STATUS),
         Subresource("eviction", "Eviction", CREATE, group="policy", version="v1"),
+        _stream("exec", "PodExecOptions"),
+        _stream("log", "Pod", ("get",)),
+        _stream("portforward", "PodPortForwardOptions"),
         Subresource("resize", "Pod", STATUS),
     ),
 )  # fmt: skip
@@ -110,11 +127,18 @@ ACCESS_REVIEWS = tuple(
         ("SubjectAccessReview", False),
     )
 )
+NODE_METRICS = Resource(
+    "metrics.k8s.io", "v1beta1", "nodes", "NodeMetrics", "", namespaced=False, verbs=("get", "list")
+)
+POD_METRICS = Resource("metrics.k8s.io", "v1beta1", "pods", "PodMetrics", "", verbs=("get", "list"))
 
 STORED = (CONFIGMAPS, EVENTS, NAMESPACES, NODES, PODS, SECRETS, SERVICEACCOUNTS, SERVICES, LEASES)
 """The types that objects are kept as; `events.k8s.io` is another view of the same events."""
 
-RESOURCES = (*STORED, BINDINGS, NEW_EVENTS, TOKEN_REVIEWS, SELF_REVIEWS, *ACCESS_REVIEWS)
+MEASURED = (NODE_METRICS, POD_METRICS)
+"""The types that are made of what the kubelets measure."""
+
+RESOURCES = (*STORED, BINDINGS, NEW_EVENTS, TOKEN_REVIEWS, SELF_REVIEWS, *ACCESS_REVIEWS, *MEASURED)
 EMPTY_GROUPS = (("policy", "v1"),)
 """Groups that are there without a type of their own: kubectl drain asks for `policy` before it evicts."""
 

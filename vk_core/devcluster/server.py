@@ -19,8 +19,11 @@ from vk_core.devcluster import openapi
 from vk_core.devcluster.discovery import discover, version
 from vk_core.devcluster.faults import Faults
 from vk_core.devcluster.handlers import Call, Handlers
+from vk_core.devcluster.kubelets.proxy import KubeletProxy
 from vk_core.devcluster.requests import parse_list_options, parse_path, verb_of
+from vk_core.devcluster.resources import MEASURED
 from vk_core.devcluster.statuses import PageNotFound, StatusError
+from vk_core.devcluster.usage.reports import Usage
 from vk_core.devcluster.views import view_of
 from vk_core.devcluster.watches import Watch
 
@@ -36,13 +39,16 @@ class Server:
     Attributes:
         faults: what shall go wrong on purpose.
         requests: how many requests there were, by verb and type: `("patch", "pods/status")`.
+        address: host and port, as discovery tells them.
     """
 
-    def __init__(self, handlers: Handlers, *, token: str, address: str = "") -> None:
+    def __init__(self, handlers: Handlers, kubelets: KubeletProxy, usage: Usage, *, token: str) -> None:
         self.faults = Faults()
         self.requests: Counter[tuple[str, str]] = Counter()
-        self.address = address
+        self.address = ""
         self._handlers = handlers
+        self._kubelets = kubelets
+        self._usage = usage
         self._credentials = f"Bearer {token}".encode()
         self._watches: set[Watch] = set()
 
@@ -95,7 +101,11 @@ class Server:
         verb = verb_of(request.method, target, query)
         self.requests[verb, target.label] += 1
         self.faults.raise_next(verb, target.label)
+        if target.subresource is not None and target.subresource.connects:
+            return await self._kubelets.handle(request, target)
         view = view_of(target, request.headers.get("Accept", ""), query.get("includeObject", ""))
+        if target.resource in MEASURED:
+            return _answer(200, await self._usage.handle(target, view, query))
         if verb == "watch":
             options = parse_list_options(target, query)
             return await self._watch(request, Watch(self._handlers.store, self._handlers.lister, target, options, view))

@@ -179,9 +179,9 @@ def invalid(resource: Resource, name: str, causes: Sequence[Cause]) -> StatusErr
     return _invalid(name, resource.kind, resource.group, causes)
 
 
-def invalid_options(kind: str, causes: Sequence[Cause]) -> StatusError:
+def invalid_options(kind: str, causes: Sequence[Cause], *, name: str = "", group: str = "meta.k8s.io") -> StatusError:
     """The options of a request are not valid; `kind` is one such as `ListOptions`."""
-    return _invalid("", kind, "meta.k8s.io", causes)
+    return _invalid(name, kind, group, causes)
 
 
 class UnreadableError(StatusError):

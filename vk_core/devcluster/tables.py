@@ -7,13 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from vk_core.api.quantity import format_quantity, parse_quantity
 from vk_core.devcluster.podtable import pod_cells
 from vk_core.devcluster.resources import (
     CONFIGMAPS,
     EVENTS,
     LEASES,
     NAMESPACES,
+    NODE_METRICS,
     NODES,
+    POD_METRICS,
     PODS,
     SECRETS,
     SERVICEACCOUNTS,
@@ -216,6 +219,15 @@ def _event(event: Object) -> Cells:
     ]  # fmt: skip
 
 
+def _measured(report: Object) -> Cells:
+    uses = [report["usage"]] if "usage" in report else [container["usage"] for container in report["containers"]]
+    cores = sum(parse_quantity(use["cpu"]) for use in uses)
+    memory = sum(parse_quantity(use["memory"]) for use in uses)
+    return [
+        report["metadata"]["name"], format_quantity(cores), format_quantity(memory, format="BinarySI"), report["window"]
+    ]  # fmt: skip
+
+
 _TABLES: dict[Resource, Table] = {
     CONFIGMAPS: Table(("Name", "Data", "Age"), _config_map),
     EVENTS: Table(
@@ -224,6 +236,7 @@ _TABLES: dict[Resource, Table] = {
     ),
     LEASES: Table(("Name", "Holder", "Age"), _lease),
     NAMESPACES: Table(("Name", "Status", "Age"), _namespace),
+    NODE_METRICS: Table(("Name", "cpu", "memory", "window"), _measured),
     NODES: Table(
         (
             "Name", "Status", "Roles", "Age", "Version", "Internal-IP*", "External-IP*", "OS-Image*",
@@ -231,6 +244,7 @@ _TABLES: dict[Resource, Table] = {
         ),
         _node,
     ),
+    POD_METRICS: Table(("Name", "cpu", "memory", "window"), _measured),
     PODS: Table(
         ("Name", "Ready", "Status", "Restarts", "Age", "IP*", "Node*", "Nominated Node*", "Readiness Gates*"), _pod
     ),

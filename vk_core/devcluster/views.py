@@ -39,7 +39,7 @@ class View:
     def one(self, stored: Stored) -> bytes:
         """Encodes one object."""
         if self.style == "Table":
-            resource, metadata = self.target.resource, {"resourceVersion": stored.metadata["resourceVersion"]}
+            resource, metadata = self.target.resource, {"resourceVersion": stored.metadata.get("resourceVersion", "")}
             return msgspec.json.encode(table(resource, [self._row(stored.object)], metadata))
         return self._plain(stored)
 
