@@ -1,0 +1,149 @@
+"""A WebSocket as exec and attach need it: messages both ways, back-pressure, and a client that cannot just vanish.
+
+What messages mean is not its business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime as dt
+import logging
+from collections.abc import AsyncIterator, Awaitable
+
+from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp.abc import AbstractStreamWriter
+
+from vk_core.kubelet.idle import IdleTimer
+
+LINGER_SECONDS = 30.0
+"""How long the client may take to read the rest and to answer the close frame."""
+
+MAX_MESSAGE = 4 * 1024 * 1024
+"""The longest message that a client may send; kubectl's have 32 KiB, other clients send what they are given."""
+
+WRITE_BUFFER = 256 * 1024
+"""With so much output not yet taken by the network, writers wait."""
+
+PROBE_SECONDS = 5.0
+"""How often a client is looked after while nothing is read from it, since its leaving would not be noticed."""
+
+log = logging.getLogger("virtual_kubelet.kubelet")
+
+
+class MessageConnection:
+    """An open WebSocket.
+
+    Attributes:
+        response: what the handler returns to aiohttp in the end.
+    """
+
+    def __init__(
+        self,
+        response: web.WebSocketResponse,
+        transport: asyncio.Transport,
+        writer: AbstractStreamWriter,
+        idle: dt.timedelta,
+    ) -> None:
+        self.response = response
+        self._transport = transport
+        self._writer = writer
+        self._idle = IdleTimer(idle, self._on_idle)
+        self._draining: asyncio.Task[None] | None = None
+
+    async def send(self, message: bytes, *, text: bool) -> None:
+        """Send a message and wait while the client does not keep up.
+
+        Raises:
+            ConnectionResetError: the client is gone.
+        """
+        await self.response.send_frame(message, WSMsgType.TEXT if text else WSMsgType.BINARY)
+        await self._drained()
+        self._idle.touch()
+
+    async def messages(self) -> AsyncIterator[bytes]:
+        """What the client sends, until it closes, breaks the protocol or is gone."""
+        while True:
+            message = await self.response.receive()
+            self._idle.touch()
+            if message.type is WSMsgType.BINARY:
+                yield message.data
+            elif message.type is WSMsgType.TEXT:
+                yield message.data.encode()
+            elif message.type is WSMsgType.PING:
+                await self.response.pong(message.data)
+                await self._drained()
+            elif message.type is not WSMsgType.PONG:
+                return
+
+    async def wait_looking_after_client(self, waiting: Awaitable[None]) -> None:
+        """Wait for something without reading from the client, and notice all the same when it is gone.
+
+        Raises:
+            ConnectionResetError: it is.
+        """
+        task = asyncio.ensure_future(waiting)
+        try:
+            while not (await asyncio.wait((task,), timeout=PROBE_SECONDS))[0]:
+                # The machine of a client that has left answers with a reset, and the next ping fails.
+                await self.response.ping()
+        finally:
+            task.cancel()
+
+    async def close(self, code: WSCloseCode = WSCloseCode.OK) -> None:
+        """Say that this was all, and wait until the client has taken it."""
+        await self.response.close(code=code)
+
+    def end(self) -> None:
+        """Let go of the connection, at once unless it was closed properly."""
+        self._idle.cancel()
+        if self._draining is not None:
+            self._draining.cancel()
+        if not self.response.closed:
+            self._transport.abort()
+
+    async def _drained(self) -> None:
+        if self._transport.get_write_buffer_size() <= WRITE_BUFFER:
+            return
+        # aiohttp lets all who write wait for one future: one of them that is cancelled must not take the others along.
+        if self._draining is None or self._draining.done():
+            self._draining = asyncio.create_task(self._drain(), name="drain")
+        await asyncio.shield(self._draining)
+
+    async def _drain(self) -> None:
+        # Whoever writes next hears that the client is gone.
+        with contextlib.suppress(ConnectionError):
+            await self._writer.drain()
+
+    def _on_idle(self) -> None:
+        log.info("a streaming connection was idle for too long and is closed")
+        self._transport.abort()
+
+
+@contextlib.asynccontextmanager
+async def open_messages(request: web.Request, subprotocol: str, idle: dt.timedelta) -> AsyncIterator[MessageConnection]:
+    """Accept a WebSocket that speaks this subprotocol (none if empty).
+
+    Raises:
+        web.HTTPBadRequest: the handshake is malformed.
+    """
+    transport = request.transport
+    if transport is None:
+        raise ConnectionResetError("the client went away")
+    response = web.WebSocketResponse(
+        timeout=LINGER_SECONDS,
+        autoping=False,  # a ping is a sign of life, which has to be seen
+        compress=False,
+        max_msg_size=MAX_MESSAGE,
+        protocols=(subprotocol,) if subprotocol else (),
+        writer_limit=2**62,  # waiting is done here
+    )
+    if subprotocol:
+        response.headers["Sec-WebSocket-Protocol"] = subprotocol
+    writer = await response.prepare(request)
+    transport.set_write_buffer_limits(high=WRITE_BUFFER)
+    connection = MessageConnection(response, transport, writer, idle)
+    try:
+        yield connection
+    finally:
+        connection.end()
