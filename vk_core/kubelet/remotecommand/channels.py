@@ -42,7 +42,7 @@ class Subprotocol:
     version: int
     base64: bool = False
 
-    def encode(self, channel: Channel, data: bytes) -> bytes:
+    def encode(self, channel: int, data: bytes) -> bytes:
         """The message for a piece of a channel."""
         if self.base64:
             return bytes((DIGIT_ZERO + channel,)) + binascii.b2a_base64(data, newline=False)

@@ -53,7 +53,7 @@ class SpdyStream:
     ) -> None:
         self.id = stream_id
         self.headers = headers
-        self.on_reset: Callable[[], None] | None = None
+        self.on_reset: Callable[[], object] | None = None
         self._owner = owner
         self._queue = ByteQueue()
         self._remote_ended = fin
@@ -111,6 +111,10 @@ class SpdyStream:
 
     async def write_eof(self) -> None:
         """Send no more; the client may still send. Does nothing the second time, or on a stream that is over."""
+        self.end()
+
+    def end(self) -> None:
+        """The same as `write_eof`, for those who cannot wait: FIN is sent at once."""
         if not self._local_ended and self._error is None:
             self._local_ended = True
             self._owner.send(frames.encode_data(self.id, b"", fin=True))
