@@ -15,10 +15,12 @@ import pytest
 
 from scripts.control_plane.cache import cache_folder
 from tests.devcluster.client import NODES, PODS, Client, node
+from tests.devcluster.test_signing import request
 from vk_core.devcluster import DevCluster
 
 pytestmark = pytest.mark.e2e
 DEADLINE_SECONDS = 30.0
+CSR, CSR_VERSION = "CertificateSigningRequest", "certificates.k8s.io/v1"
 MANIFEST = """
 apiVersion: v1
 kind: Pod
@@ -335,6 +337,7 @@ async def test_only_what_is_there_is_listed_and_other_types_are_unknown(kubectl:
     names = (await kubectl("api-resources", "--verbs=list", "-o", "name")).split()
     assert sorted(names) == sorted(
         [
+            "certificatesigningrequests.certificates.k8s.io",
             "configmaps",
             "events",
             "events.events.k8s.io",
@@ -358,6 +361,14 @@ async def test_the_user_may_do_everything(kubectl: Kubectl) -> None:
     assert await kubectl("auth", "can-i", "delete", "pods") == "yes\n"
     assert "*.*" in await kubectl("auth", "can-i", "--list")
     assert "kubernetes-admin" in await kubectl("auth", "whoami")
+
+
+async def test_a_nodes_request_for_a_certificate_is_approved_and_signed(kubectl: Kubectl) -> None:
+    await kubectl("create", "-f", "-", stdin=json.dumps({"kind": CSR, "apiVersion": CSR_VERSION, **request()}))
+    assert (await kubectl.rows("get", "csr"))[1][5] == "Pending"
+    assert "csr-1 approved" in await kubectl("certificate", "approve", "csr-1")
+    assert (await kubectl.rows("get", "csr"))[1][5] == "Approved,Issued"
+    assert "Status:" in await kubectl("describe", "csr", "csr-1")
 
 
 async def test_explain_and_version(kubectl: Kubectl) -> None:

@@ -19,6 +19,7 @@ from vk_core.devcluster.resources import CONFIGMAPS, NAMESPACES, SERVICES, STORE
 from vk_core.devcluster.scheduler import Scheduler
 from vk_core.devcluster.security import make_credentials, make_kubeconfig, write_private
 from vk_core.devcluster.server import Server, make_server
+from vk_core.devcluster.signer import ServingSigner
 from vk_core.devcluster.store import Object, Store
 from vk_core.devcluster.usage.reports import Usage
 
@@ -47,6 +48,7 @@ class DevCluster:
         self._usage = Usage(self.store, self._kubelets.metrics)
         self._server = Server(self._handlers, self._kubelets, self._usage, token=self._credentials.token)
         self._background = Background(self.registry)
+        self._signer = ServingSigner(self.registry, self._credentials.authority)
         self._scheduler = Scheduler(self.registry) if scheduler else None
         self._runner: web.ServerRunner | None = None
 
@@ -68,6 +70,7 @@ class DevCluster:
             OSError: the port is taken.
         """
         self._background.start()
+        self._signer.start()
         if self._scheduler is not None:
             self._scheduler.start()
         for name in _NAMESPACES:
@@ -86,6 +89,7 @@ class DevCluster:
         if self._scheduler is not None:
             self._scheduler.stop()
         self._background.stop()
+        self._signer.stop()
         self._server.disconnect_watches()
         await self._usage.close()
         await self._kubelets.close()

@@ -26,8 +26,10 @@ from vk_core.devcluster.requests import (
     parse_list_options,
     without_nulls,
 )
-from vk_core.devcluster.resources import BINDINGS, NEW_EVENTS, PODS, STORED
+from vk_core.devcluster.resources import BINDINGS, CSRS, NEW_EVENTS, PODS, STORED
 from vk_core.devcluster.reviews import review
+from vk_core.devcluster.signer import decide
+from vk_core.devcluster.signingrequests import claim_request
 from vk_core.devcluster.statuses import (
     UnreadableError,
     bad_request,
@@ -46,6 +48,7 @@ Answer: TypeAlias = tuple[int, bytes]
 
 _OK, _CREATED = 200, 201
 _NARROW: dict[str, Callable[[Object, Object], Object]] = {
+    "approval": decide,
     "ephemeralcontainers": podactions.add_ephemeral_containers,
     "resize": podactions.resize,
 }
@@ -125,6 +128,8 @@ class Handlers:
             return _CREATED, msgspec.json.encode(review(target.served, object, token=self._token))
         if target.served is NEW_EVENTS:
             object = as_core(object)
+        elif target.served is CSRS:
+            claim_request(object)
         return _CREATED, call.view.one(self._store_new(call, object))
 
     def _store_new(self, call: Call, object: Object) -> Stored:

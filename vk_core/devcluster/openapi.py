@@ -11,14 +11,14 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from vk_core.api import auth, coordination, core, node, pod
+from vk_core.api import auth, certificates, coordination, core, node, pod
 from vk_core.api.meta import ObjectMeta
 from vk_core.devcluster.resources import RESOURCES, Resource
 
 Object: TypeAlias = dict[str, Any]
 
 
-_MODULES = (pod, node, core, coordination, auth)
+_MODULES = (pod, node, core, coordination, auth, certificates)
 _EXTENSION = "x-kubernetes-group-version-kind"
 _REFERENCE = "#/components/schemas/{name}"
 _VALIDATING_METHODS = ("post", "put", "patch")

@@ -81,13 +81,27 @@ _MESSAGES: dict[str, dict[int, tuple[str, str]]] = {
     "NonResourceAttributes": {1: ("path", "string"), 2: ("verb", "string")},
     "SelfSubjectRulesReview": {1: ("metadata", "ObjectMeta"), 2: ("spec", "SelfSubjectRulesReviewSpec")},
     "SelfSubjectRulesReviewSpec": {1: ("namespace", "string")},
+    "CertificateSigningRequest": {
+        1: ("metadata", "ObjectMeta"), 2: ("spec", "CertificateSigningRequestSpec"),
+        3: ("status", "CertificateSigningRequestStatus"),
+    },
+    "CertificateSigningRequestSpec": {
+        1: ("request", "bytes"), 5: ("usages", "list string"), 7: ("signerName", "string"),
+        8: ("expirationSeconds", "int"),
+    },
+    "CertificateSigningRequestStatus": {
+        1: ("conditions", "list CertificateSigningRequestCondition"), 2: ("certificate", "bytes"),
+    },
+    "CertificateSigningRequestCondition": {
+        1: ("type", "string"), 2: ("reason", "string"), 3: ("message", "string"), 6: ("status", "string"),
+    },
     "Unknown": {1: ("typeMeta", "TypeMeta"), 2: ("raw", "raw")},
     "TypeMeta": {1: ("apiVersion", "string"), 2: ("kind", "string")},
 }  # fmt: skip
 _TOP_LEVEL = frozenset(
     {
-        "Binding", "ConfigMap", "DeleteOptions", "Eviction", "Namespace", "Secret", "SelfSubjectAccessReview",
-        "SelfSubjectReview", "SelfSubjectRulesReview", "Service", "ServiceAccount",
+        "Binding", "CertificateSigningRequest", "ConfigMap", "DeleteOptions", "Eviction", "Namespace", "Secret",
+        "SelfSubjectAccessReview", "SelfSubjectReview", "SelfSubjectRulesReview", "Service", "ServiceAccount",
     }
 )  # fmt: skip
 

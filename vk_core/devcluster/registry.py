@@ -19,6 +19,7 @@ from vk_core.devcluster.names import generated_name
 from vk_core.devcluster.poddefaults import first_status
 from vk_core.devcluster.resources import (
     CONFIGMAPS,
+    CSRS,
     NAMESPACES,
     NODES,
     PODS,
@@ -48,7 +49,7 @@ from vk_core.devcluster.validation import (
 
 _ATTEMPTS = 8
 _SYSTEM_METADATA = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation")
-_STATUS_APART = (NAMESPACES, NODES, PODS, SERVICES)
+_STATUS_APART = (CSRS, NAMESPACES, NODES, PODS, SERVICES)
 _FIRST_SERVICE_IP = 2
 
 
@@ -307,7 +308,7 @@ def _without_status(resource: Resource, new: Object, old: Object) -> Object:
         new.pop("status", None)
         if "status" in old:
             new["status"] = old["status"]
-    if resource is NAMESPACES:
+    if resource in {CSRS, NAMESPACES}:
         new["spec"] = old["spec"]
     return new
 

@@ -111,6 +111,13 @@ SERVICEACCOUNTS = Resource(
 EVENTS = Resource("", "v1", "events", "Event", "event", ("ev",), create_on_update=True)
 NEW_EVENTS = Resource("events.k8s.io", "v1", "events", "Event", "event", ("ev",), create_on_update=True)
 LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease", "lease", create_on_update=True, needs_version=True)
+CSRS = Resource(
+    "certificates.k8s.io", "v1", "certificatesigningrequests", "CertificateSigningRequest", "certificatesigningrequest",
+    ("csr",), namespaced=False,
+    subresources=(
+        Subresource("approval", "CertificateSigningRequest", STATUS), _status("CertificateSigningRequest"),
+    ),
+)  # fmt: skip
 TOKEN_REVIEWS = Resource(
     "authentication.k8s.io", "v1", "tokenreviews", "TokenReview", "tokenreview", namespaced=False, verbs=CREATE
 )
@@ -132,7 +139,7 @@ NODE_METRICS = Resource(
 )
 POD_METRICS = Resource("metrics.k8s.io", "v1beta1", "pods", "PodMetrics", "", verbs=("get", "list"))
 
-STORED = (CONFIGMAPS, EVENTS, NAMESPACES, NODES, PODS, SECRETS, SERVICEACCOUNTS, SERVICES, LEASES)
+STORED = (CONFIGMAPS, EVENTS, NAMESPACES, NODES, PODS, SECRETS, SERVICEACCOUNTS, SERVICES, LEASES, CSRS)
 """The types that objects are kept as; `events.k8s.io` is another view of the same events."""
 
 MEASURED = (NODE_METRICS, POD_METRICS)

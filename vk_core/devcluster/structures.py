@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeAlias
 
 import msgspec
 
-from vk_core.api import coordination, core
+from vk_core.api import certificates, coordination, core
 from vk_core.api.auth import SubjectAccessReview, TokenReview
 from vk_core.api.meta import ObjectMeta, ObjectReference
 from vk_core.api.node import Node
@@ -136,6 +136,21 @@ class Binding(Struct):
     target: ObjectReference = ObjectReference()
 
 
+class CertificateSigningRequestSpec(certificates.CertificateSigningRequestSpec):
+    """What is asked for, and who asks."""
+
+    username: str = ""
+    uid: str = ""
+    groups: tuple[str, ...] = ()
+    extra: dict[str, tuple[str, ...]] = {}
+
+
+class CertificateSigningRequest(certificates.CertificateSigningRequest):
+    """A request for a certificate, with who asks."""
+
+    spec: CertificateSigningRequestSpec = CertificateSigningRequestSpec()
+
+
 class Eviction(Struct):
     """A pod that has to go."""
 
@@ -145,6 +160,7 @@ class Eviction(Struct):
 
 _TYPES: dict[str, type[Struct]] = {
     "Binding": Binding,
+    "CertificateSigningRequest": CertificateSigningRequest,
     "ConfigMap": core.ConfigMap,
     "Event": Event,
     "Eviction": Eviction,

@@ -11,6 +11,7 @@ from vk_core.api.quantity import format_quantity, parse_quantity
 from vk_core.devcluster.podtable import pod_cells
 from vk_core.devcluster.resources import (
     CONFIGMAPS,
+    CSRS,
     EVENTS,
     LEASES,
     NAMESPACES,
@@ -219,6 +220,19 @@ def _event(event: Object) -> Cells:
     ]  # fmt: skip
 
 
+def _signing_request(request: Object) -> Cells:
+    name, since = _name_and_age(request)
+    spec, status = request["spec"], request.get("status", {})
+    seconds = spec.get("expirationSeconds")
+    decided = {condition["type"] for condition in status.get("conditions", ())}
+    shown = [kind for kind in ("Approved", "Denied", "Failed") if kind in decided] or ["Pending"]
+    issued = ["Issued"] if status.get("certificate") else []
+    return [
+        name, since, spec["signerName"], spec.get("username", ""),
+        "<none>" if seconds is None else human_duration(seconds), ",".join(shown + issued),
+    ]  # fmt: skip
+
+
 def _measured(report: Object) -> Cells:
     uses = [report["usage"]] if "usage" in report else [container["usage"] for container in report["containers"]]
     cores = sum(parse_quantity(use["cpu"]) for use in uses)
@@ -230,6 +244,7 @@ def _measured(report: Object) -> Cells:
 
 _TABLES: dict[Resource, Table] = {
     CONFIGMAPS: Table(("Name", "Data", "Age"), _config_map),
+    CSRS: Table(("Name", "Age", "SignerName", "Requestor", "RequestedDuration", "Condition"), _signing_request),
     EVENTS: Table(
         ("Last Seen", "Type", "Reason", "Object", "Subobject*", "Source*", "Message", "First Seen*", "Count*", "Name*"),
         _event,

@@ -13,7 +13,8 @@ from typing import Any
 from vk_core.devcluster.knownfields import unknown_fields
 from vk_core.devcluster.names import data_causes, dns_label, metadata_causes
 from vk_core.devcluster.podvalidation import pod_causes, pod_update_causes
-from vk_core.devcluster.resources import CONFIGMAPS, EVENTS, LEASES, NODES, PODS, SECRETS, SERVICES, Resource
+from vk_core.devcluster.resources import CONFIGMAPS, CSRS, EVENTS, LEASES, NODES, PODS, SECRETS, SERVICES, Resource
+from vk_core.devcluster.signingrequests import request_causes
 from vk_core.devcluster.statuses import (
     Cause,
     UnreadableError,
@@ -191,6 +192,7 @@ def _lease(object: Object) -> list[Cause]:
 
 _RULES: dict[Resource, Callable[[Object], list[Cause]]] = {
     CONFIGMAPS: _config_map,
+    CSRS: request_causes,
     EVENTS: _event,
     LEASES: _lease,
     NODES: _node,
