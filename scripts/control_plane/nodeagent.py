@@ -58,14 +58,24 @@ class NodeAgent(Process):
         arguments: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        command = [command_path(), "run", "--kubeconfig", str(kubeconfig), "--nodename", node, *arguments]
+        command = [
+            command_path(),
+            "run",
+            "--kubeconfig",
+            str(kubeconfig),
+            "--nodename",
+            node,
+            "--port",
+            "0",
+            *arguments,
+        ]
         # Without colours, and without what the user has set for another node.
         own = {
             name: value
             for name, value in os.environ.items()
             if not name.startswith(("VIRTUAL_KUBELET_", "VKUBELET_", "KUBE"))
         }
-        own |= {"NO_COLOR": "1", "COLUMNS": "200"} | dict(environment or {})
+        own |= {"NO_COLOR": "1", "COLUMNS": "200", "XDG_STATE_HOME": str(folder / "state")} | dict(environment or {})
         self.api = api
         self.node = node
         super().__init__(f"virtual-kubelet {node}", command, folder / f"virtual-kubelet-{node}.log", own)

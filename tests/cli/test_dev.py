@@ -14,8 +14,8 @@ import pytest
 
 from vk_core.__main__ import main
 from vk_core.kube.resources import PODS
+from vk_core.runtime.connection import connect
 from vk_core.runtime.options import NodeOptions
-from vk_core.runtime.serve import connect
 
 DEADLINE_SECONDS = 30.0
 PASTE = "    export KUBECONFIG="

@@ -51,6 +51,10 @@ def test_every_flag_reaches_the_node(started: Run, tmp_path: Path) -> None:
         *("--port", "65535", "--pod-sync-workers", "1", "--full-resync-period", "90s", "--startup-timeout", "2m"),
         *("--status-update-interval", "1h", "--lease-duration", "8s", "--delete-node-on-exit", "--max-pods", "7"),
         *("--kubelet-version", "v1.35.0-rc.1+x", "--label", "a=b", "--label", "c.d/e=f,g="),
+        *("--address", "::", "--tls-cert-file", str(config), "--tls-private-key-file", str(config)),
+        *("--client-ca-file", str(config), "--authorization", "Always-Allow", "--anonymous-auth"),
+        *("--cert-dir", str(tmp_path), "--stream-idle-timeout", "1h", "--stream-creation-timeout", "5s"),
+        *("--metrics-addr", ":10255"),
     )
     expected = NodeOptions(
         provider="mock",
@@ -71,8 +75,22 @@ def test_every_flag_reaches_the_node(started: Run, tmp_path: Path) -> None:
         kubelet_version="v1.35.0-rc.1+x",
         labels={"a": "b", "c.d/e": "f", "g": ""},
         max_pods=7,
+        address="::",
+        tls_cert_file=config,
+        tls_private_key_file=config,
+        client_ca_file=config,
+        authorization="always-allow",
+        anonymous_auth=True,
+        cert_dir=tmp_path,
+        stream_idle_timeout=dt.timedelta(hours=1),
+        stream_creation_timeout=dt.timedelta(seconds=5),
+        metrics_addr="0.0.0.0:10255",
     )
     assert options == expected
+    others = started("--bootstrap-kubeconfig", str(config), "--rotate-server-certificates")
+    assert others.bootstrap_kubeconfig == config
+    assert others.rotate_server_certificates
+    options = dataclasses.replace(options, bootstrap_kubeconfig=config, rotate_server_certificates=True)
     defaults = NodeOptions(provider="other")
     unchanged = [
         it.name for it in dataclasses.fields(options) if getattr(options, it.name) == getattr(defaults, it.name)
@@ -102,6 +120,7 @@ def test_the_parts_of_a_taint_that_are_left_out_have_defaults(
         ({"VIRTUAL_KUBELET_NODENAME": "a", "DEFAULT_NODE_NAME": "b"}, "node_name", "a"),
         ({"DEFAULT_NODE_NAME": "b"}, "node_name", "b"),
         ({"KUBELET_PORT": "10251"}, "port", 10251),
+        ({"APISERVER_CA_CERT_LOCATION": "/dev/null"}, "client_ca_file", Path("/dev/null")),
         ({"VKUBELET_POD_IP": "10.0.0.1"}, "internal_ip", "10.0.0.1"),
         ({"VIRTUAL_KUBELET_LABEL": "a=b c=d,e=f"}, "labels", {"a": "b", "c": "d", "e": "f"}),
         ({"VIRTUAL_KUBELET_DELETE_NODE_ON_EXIT": "true"}, "delete_node_on_exit", True),
@@ -145,9 +164,17 @@ def test_every_flag_has_an_environment_variable_of_its_own_name() -> None:
         ("--taint", "a=b:Never", "the effect NoSchedule, PreferNoSchedule or NoExecute"),
         ("--taint", "=b", "KEY[=VALUE][:EFFECT]"),
         ("--internal-ip", "localhost", "an IP address"),
-        ("--port", "0", "a whole number from 1 to 65535"),
-        ("--port", "65536", "a whole number from 1 to 65535"),
-        ("--port", "\N{SUPERSCRIPT TWO}", "a whole number from 1 to 65535"),
+        ("--address", "localhost", "an IP address"),
+        ("--address", "", "an IP address"),
+        ("--port", "65536", "a whole number from 0 to 65535"),
+        ("--port", "\N{SUPERSCRIPT TWO}", "a whole number from 0 to 65535"),
+        ("--metrics-addr", "127.0.0.1", "IP:PORT"),
+        ("--metrics-addr", "::1:10255", "IP:PORT"),
+        ("--metrics-addr", "localhost:1", "IP:PORT"),
+        ("--client-ca-file", "/nowhere/at/all", "a file that can be read: No such file or directory"),
+        ("--authorization", "AlwaysAllow", "webhook or always-allow"),
+        ("--cert-dir", "/dev/null", "a folder"),
+        ("--stream-idle-timeout", "0s", "a duration such as 10s or 1m30s, above zero"),
         ("--pod-sync-workers", "0", "a whole number of at least 1"),
         ("--max-pods", "-1", "a whole number of at least 1"),
         ("--max-pods", "9" * 30, "a whole number of at least 1"),
@@ -176,6 +203,31 @@ def test_all_bad_flags_are_told_at_once(capsys: pytest.CaptureFixture[str]) -> N
     assert main(["run", "--port", "x", "--os", "y", "--taint", "z", "--disable-taint"]) == 2
     told = [line.split(":")[1].strip() for line in capsys.readouterr().err.splitlines()]
     assert told == ["--provider", "--os", "--port"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--tls-cert-file", "FILE"], "--tls-cert-file: expected to be given together with --tls-private-key-file"),
+        (["--tls-private-key-file", "FILE"], "--tls-private-key-file: expected to be given together with --tls-cert"),
+        (
+            ["--tls-cert-file", "FILE", "--tls-private-key-file", "FILE", "--rotate-server-certificates"],
+            "--rotate-server-certificates: expected to be given without --tls-cert-file",
+        ),
+        (
+            ["--kubeconfig", "FILE", "--bootstrap-kubeconfig", "FILE"],
+            "--bootstrap-kubeconfig: expected to be given without --kubeconfig",
+        ),
+    ],
+)
+def test_flags_that_need_or_exclude_each_other_are_told(
+    flags: list[str], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    assert main(["run", "--provider", "mock", *(str(file) if flag == "FILE" else flag for flag in flags)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"virtual-kubelet: {told}")
 
 
 def test_a_taint_that_is_disabled_cannot_be_given(capsys: pytest.CaptureFixture[str]) -> None:

@@ -53,6 +53,22 @@ class Machine(TellingProvider):
         self.closed = True
 
 
+class NoKubeletApi:
+    """Stands in for the kubelet API: its sockets, files and threads know nothing of virtual time."""
+
+    port = 10250
+
+    def __init__(self, *_: object) -> None:
+        self.closed = False
+
+    @contextlib.asynccontextmanager
+    async def serving(self, *_: object) -> AsyncIterator[Callable[[], Awaitable[bool]]]:
+        yield asyncio.Event().wait
+
+    def close(self) -> None:
+        self.closed = True
+
+
 class Serving:
     """A node that is served, and when it became ready."""
 
@@ -87,6 +103,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> FakeCluster:
         yield found.client, "https://fake"
 
     monkeypatch.setattr("vk_core.runtime.serve.connect", connect)
+    monkeypatch.setattr("vk_core.runtime.serve.KubeletApi", NoKubeletApi)
     return found
 
 

@@ -14,8 +14,9 @@ from vk_core.api.node import Taint
 from vk_core.devcluster.cluster import DevCluster
 from vk_core.kube.client import KubeClient
 from vk_core.kube.resources import PODS
+from vk_core.runtime.connection import connect
 from vk_core.runtime.options import NodeOptions
-from vk_core.runtime.serve import connect, serve
+from vk_core.runtime.serve import serve
 from vk_mock import PROVIDER
 from vk_mock.settings import MockSettings
 
@@ -34,7 +35,13 @@ def options(cluster: DevCluster, tmp_path: Path) -> NodeOptions:
     cluster.write_kubeconfig(kubeconfig)
     taint = Taint(key="virtual-kubelet.io/provider", value="mock", effect="NoSchedule")
     return NodeOptions(
-        provider="mock", node_name="virtual", kubeconfig=kubeconfig, internal_ip="127.0.0.1", taint=taint
+        provider="mock",
+        node_name="virtual",
+        kubeconfig=kubeconfig,
+        internal_ip="127.0.0.1",
+        address="127.0.0.1",
+        port=0,
+        taint=taint,
     )
 
 

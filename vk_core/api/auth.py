@@ -41,6 +41,18 @@ class TokenReview(Struct):
     status: TokenReviewStatus = TokenReviewStatus()
 
 
+class SelfSubjectReviewStatus(Struct):
+    """Who asked."""
+
+    user_info: UserInfo = UserInfo()
+
+
+class SelfSubjectReview(Struct):
+    """Who am I? (authentication.k8s.io/v1, since Kubernetes 1.28)."""
+
+    status: SelfSubjectReviewStatus = SelfSubjectReviewStatus()
+
+
 class BoundObjectReference(Struct):
     """The object whose deletion ends a token."""
 

@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vk_core.cli.options import LogLevelOption, NodeNameOption, ProviderConfigOption, ProviderOption, Text, env
+from vk_core.cli.options import (
+    AddressOption,
+    LogLevelOption,
+    NodeNameOption,
+    PortOption,
+    ProviderConfigOption,
+    ProviderOption,
+    Text,
+    env,
+)
 
 if TYPE_CHECKING:
     from vk_core.runtime.options import NodeOptions
@@ -31,6 +40,8 @@ def dev(  # noqa: PLR0917 - typer passes them by name
             help="Where to write the kubeconfig, a file that is not there yet; without, a temporary one.",
         ),
     ] = None,
+    address: AddressOption = "127.0.0.1",
+    port: PortOption = "0",
     log_level: LogLevelOption = "warning",
 ) -> None:
     """Start a small cluster in memory with one virtual node, and show its pods until Ctrl-C.
@@ -39,6 +50,8 @@ def dev(  # noqa: PLR0917 - typer passes them by name
 
     Example: virtual-kubelet dev --provider mock
     """
+    import tempfile
+
     from vk_core.cli import flags
     from vk_core.cli.given import Given, provider_name
     from vk_core.cli.loop import run_async
@@ -51,6 +64,8 @@ def dev(  # noqa: PLR0917 - typer passes them by name
     name = given.read("provider", provider_name)
     node_name = given.read("nodename", flags.subdomain)
     out = given.read("kubeconfig_out", new_file)
+    host = given.read("address", flags.listen_address)
+    number = given.read("port", flags.port)
     level = given.read("log_level", flags.one_of(*logs.LEVELS))
     given.finish()
     logs.setup(level)
@@ -60,8 +75,16 @@ def dev(  # noqa: PLR0917 - typer passes them by name
     from vk_core.runtime.options import NodeOptions
     from vk_core.runtime.serve import serve
 
-    with kubeconfig_place(out) as kubeconfig:
-        options = NodeOptions(provider=name, node_name=node_name, kubeconfig=kubeconfig)
+    with kubeconfig_place(out) as kubeconfig, tempfile.TemporaryDirectory(prefix="virtual-kubelet-") as folder:
+        options = NodeOptions(
+            provider=name,
+            node_name=node_name,
+            kubeconfig=kubeconfig,
+            address=host,
+            port=number,
+            internal_ip="" if host in {"0.0.0.0", "::"} else host,
+            cert_dir=Path(folder),
+        )
         node = partial(serve, options, plugin, settings, decorate_node=load_hooks().decorate_node)
         run_async(run_cluster(options, kubeconfig, node, lambda: logs.setup(level)))
 
@@ -78,7 +101,7 @@ async def run_cluster(
     from vk_core.aio.tasks import run_until_done
     from vk_core.devcluster import DevCluster
     from vk_core.errors import UsageError
-    from vk_core.runtime.serve import connect
+    from vk_core.runtime.connection import connect
 
     ready = asyncio.Event()
 

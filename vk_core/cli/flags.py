@@ -61,8 +61,8 @@ def namespace(text: str) -> str:
 
 
 def port(text: str) -> int:
-    """A TCP port."""
-    return whole_number(text, lowest=1, highest=_HIGHEST_PORT)
+    """A TCP port; 0 for any that is free."""
+    return whole_number(text, lowest=0, highest=_HIGHEST_PORT)
 
 
 def positive(text: str) -> int:
@@ -127,6 +127,27 @@ def ip_address(text: str) -> str:
         return str(ipaddress.ip_address(text)) if text else ""
     except ValueError:
         raise ValueError("expected an IP address such as 192.0.2.7") from None
+
+
+def listen_address(text: str) -> str:
+    """An IP address of the machine to listen on."""
+    if not text:
+        raise ValueError("expected an IP address such as 0.0.0.0")
+    return ip_address(text)
+
+
+def host_and_port(text: str) -> str:
+    """Where to listen, `IP:PORT`; an IPv6 address in brackets, no address is all of them, empty for nowhere."""
+    host, colon, number = text.rpartition(":")
+    if not text:
+        return ""
+    try:
+        bare = ip_address(host[1:-1] if host.startswith("[") and host.endswith("]") else host)
+        if (":" in bare) != host.startswith("[") or not colon:
+            raise ValueError
+        return f"{f'[{bare}]' if ':' in bare else bare or '0.0.0.0'}:{port(number)}"
+    except ValueError:
+        raise ValueError("expected IP:PORT, such as 127.0.0.1:10255 or [::1]:10255") from None
 
 
 def kubelet_version(text: str) -> str:

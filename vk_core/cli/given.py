@@ -79,6 +79,19 @@ class Given:
             self.problems.append(f"{names or self.source('provider')}: {error}")
             return None
 
+    def check_combinations(self) -> None:
+        """Note flags that need or exclude each other."""
+        value = self._values
+        if bool(value["tls_cert_file"]) != bool(value["tls_private_key_file"]):
+            alone, missing = "--tls-cert-file", "--tls-private-key-file"
+            if not value["tls_cert_file"]:
+                alone, missing = missing, alone
+            self.problems.append(f"{alone}: expected to be given together with {missing}")
+        if value["tls_cert_file"] and value["rotate_server_certificates"]:
+            self.problems.append("--rotate-server-certificates: expected to be given without --tls-cert-file")
+        if value["kubeconfig"] and value["bootstrap_kubeconfig"]:
+            self.problems.append("--bootstrap-kubeconfig: expected to be given without --kubeconfig")
+
     def finish(self) -> None:
         """Ends with all that was wrong.
 
@@ -91,6 +104,7 @@ class Given:
 
 def node_options(given: Given) -> NodeOptions:
     """The options of one node; `given.finish()` has to be called before they are used."""
+    given.check_combinations()
     provider = given.read("provider", provider_name)
     return NodeOptions(
         provider=provider,
@@ -101,7 +115,19 @@ def node_options(given: Given) -> NodeOptions:
         taint=given.taint(provider) if provider else None,
         cluster_domain=given.read("cluster_domain", flags.subdomain),
         internal_ip=given.read("internal_ip", flags.ip_address),
+        address=given.read("address", flags.listen_address),
         port=given.read("port", flags.port),
+        tls_cert_file=given.read("tls_cert_file", readable_file),
+        tls_private_key_file=given.read("tls_private_key_file", readable_file),
+        client_ca_file=given.read("client_ca_file", readable_file),
+        authorization=given.read("authorization", flags.one_of("webhook", "always-allow")),
+        anonymous_auth=given.value("anonymous_auth"),
+        rotate_server_certificates=given.value("rotate_server_certificates"),
+        cert_dir=given.read("cert_dir", folder),
+        bootstrap_kubeconfig=given.read("bootstrap_kubeconfig", readable_file),
+        stream_idle_timeout=given.read("stream_idle_timeout", flags.duration),
+        stream_creation_timeout=given.read("stream_creation_timeout", flags.duration),
+        metrics_addr=given.read("metrics_addr", flags.host_and_port),
         pod_sync_workers=given.read("pod_sync_workers", flags.positive),
         full_resync_period=given.read("full_resync_period", flags.duration),
         startup_timeout=given.read("startup_timeout", flags.optional_duration),
@@ -127,6 +153,16 @@ def provider_name(text: str | None) -> str:
         return find_provider(text).name
     except PluginError as error:
         raise ValueError(str(error)) from None
+
+
+def folder(text: str | None) -> Path | None:
+    """A folder, which need not be there yet; None for none."""
+    if not text:
+        return None
+    path = Path(text)
+    if path.exists() and not path.is_dir():
+        raise ValueError("expected a folder")
+    return path
 
 
 def readable_file(text: str | None) -> Path | None:

@@ -49,6 +49,24 @@ NodeNameOption: TypeAlias = Annotated[
     str,
     typer.Option("--nodename", envvar=env("nodename", "DEFAULT_NODE_NAME"), metavar="NAME", help="Name of the node."),
 ]
+AddressOption: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        "--address",
+        envvar=env("address"),
+        metavar="IP",
+        help="Address that the node's kubelet API listens on; 0.0.0.0 and :: are all of the machine.",
+    ),
+]
+PortOption: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        "--port",
+        envvar=env("port", "KUBELET_PORT"),
+        metavar="PORT",
+        help="TCP port of the node's kubelet API; 0 takes a free one.",
+    ),
+]
 LogLevelOption: TypeAlias = Annotated[
     str,
     typer.Option(

@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from vk_core.cli.options import LogLevelOption, NodeNameOption, ProviderConfigOption, ProviderOption, Text, env
+from vk_core.cli.options import (
+    AddressOption,
+    LogLevelOption,
+    NodeNameOption,
+    PortOption,
+    ProviderConfigOption,
+    ProviderOption,
+    Text,
+    env,
+)
 
 
 def run(  # noqa: PLR0917 - typer passes them by name; `node_options` reads them from the context
@@ -75,12 +84,107 @@ def run(  # noqa: PLR0917 - typer passes them by name; `node_options` reads them
             help="Address of the node; without, the one by which this machine reaches the cluster.",
         ),
     ] = "",
-    port: Annotated[
+    address: AddressOption = "0.0.0.0",
+    port: PortOption = "10250",
+    tls_cert_file: Annotated[
+        Text,
+        typer.Option(
+            "--tls-cert-file",
+            envvar=env("tls-cert-file", "APISERVER_CERT_LOCATION"),
+            metavar="FILE",
+            help="Certificate of the kubelet API, PEM, read again when it changes; without, one is made or asked for.",
+        ),
+    ] = None,
+    tls_private_key_file: Annotated[
+        Text,
+        typer.Option(
+            "--tls-private-key-file",
+            envvar=env("tls-private-key-file", "APISERVER_KEY_LOCATION"),
+            metavar="FILE",
+            help="Private key of --tls-cert-file, PEM.",
+        ),
+    ] = None,
+    client_ca_file: Annotated[
+        Text,
+        typer.Option(
+            "--client-ca-file",
+            envvar=env("client-ca-file", "APISERVER_CA_CERT_LOCATION"),
+            metavar="FILE",
+            help="CA of client certificates, PEM, read again when it changes; without, the cluster's own "
+            "(ConfigMap kube-system/extension-apiserver-authentication).",
+        ),
+    ] = None,
+    authorization: Annotated[
         str,
         typer.Option(
-            "--port", envvar=env("port", "KUBELET_PORT"), metavar="PORT", help="TCP port of the node's kubelet API."
+            "--authorization",
+            envvar=env("authorization"),
+            metavar="webhook|always-allow",
+            help="Who may call the kubelet API: whom the API server allows to, or everybody who has a name (unsafe).",
         ),
-    ] = "10250",
+    ] = "webhook",
+    anonymous_auth: Annotated[
+        bool,
+        typer.Option(
+            "--anonymous-auth",
+            envvar=env("anonymous-auth"),
+            help="Let in requests without credentials as system:anonymous (unsafe).",
+        ),
+    ] = False,
+    rotate_server_certificates: Annotated[
+        bool,
+        typer.Option(
+            "--rotate-server-certificates",
+            envvar=env("rotate-server-certificates"),
+            help="Have the cluster sign the certificate of the kubelet API (CSR), and renew it before it runs out.",
+        ),
+    ] = False,
+    cert_dir: Annotated[
+        Text,
+        typer.Option(
+            "--cert-dir",
+            envvar=env("cert-dir"),
+            metavar="FOLDER",
+            help="Where keys and certificates are kept; without, ~/.local/state/virtual-kubelet/NODENAME.",
+        ),
+    ] = None,
+    bootstrap_kubeconfig: Annotated[
+        Text,
+        typer.Option(
+            "--bootstrap-kubeconfig",
+            envvar=env("bootstrap-kubeconfig"),
+            metavar="FILE",
+            help="Credentials to ask for a client certificate with, as which the node then acts; kept in --cert-dir "
+            "and renewed. In place of --kubeconfig.",
+        ),
+    ] = None,
+    stream_idle_timeout: Annotated[
+        str,
+        typer.Option(
+            "--stream-idle-timeout",
+            envvar=env("stream-idle-timeout"),
+            metavar="DURATION",
+            help="An exec, attach or port-forward connection ends when nothing was sent for so long.",
+        ),
+    ] = "4h",
+    stream_creation_timeout: Annotated[
+        str,
+        typer.Option(
+            "--stream-creation-timeout",
+            envvar=env("stream-creation-timeout"),
+            metavar="DURATION",
+            help="How long a client may take to open the streams of such a connection.",
+        ),
+    ] = "30s",
+    metrics_addr: Annotated[
+        str,
+        typer.Option(
+            "--metrics-addr",
+            envvar=env("metrics-addr"),
+            metavar="HOST:PORT",
+            help="Serve health checks and metrics without TLS and without asking who it is; not at all by default.",
+        ),
+    ] = "",
     kubelet_version: Annotated[
         str,
         typer.Option(

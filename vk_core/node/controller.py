@@ -13,7 +13,7 @@ import msgspec
 from vk_core.aio.backoff import Backoff
 from vk_core.aio.tasks import run_together
 from vk_core.api.meta import utc_now
-from vk_core.api.node import Node
+from vk_core.api.node import Node, NodeAddress
 from vk_core.errors import VirtualKubeletError
 from vk_core.kube.client import KubeClient
 from vk_core.kube.errors import ApiUnavailable, ObjectConflict, ObjectNotFound
@@ -77,6 +77,11 @@ class NodeController:
         self._leaving = False
         self._writing = asyncio.Lock()
         self._informer = Informer[Node, Node](client, NODES, self._changed, field_selector=f"metadata.name={name}")
+
+    @property
+    def addresses(self) -> tuple[NodeAddress, ...]:
+        """Where the node is reached, as the provider said last."""
+        return self._described.status.addresses
 
     async def prepare(self) -> None:
         """Learn what the node shall look like before it is registered, so that pods can be judged by it."""

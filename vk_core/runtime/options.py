@@ -23,7 +23,19 @@ class NodeOptions:
         operating_system: `linux` or `windows`.
         taint: keeps pods away that do not ask for this node; None leaves it out.
         internal_ip: the node's address; empty finds the one that the machine would use.
-        port: TCP port of the kubelet API that the node reports.
+        address: where the kubelet API listens; `0.0.0.0` and `::` are all addresses of the machine.
+        port: TCP port of the kubelet API; 0 takes a free one, the node reports the one that was taken.
+        tls_cert_file: certificate to serve with; None has one made or asked for.
+        tls_private_key_file: its key; given together with it.
+        client_ca_file: CA bundle for client certificates; None takes the cluster's own.
+        authorization: `webhook` asks the API server; `always-allow` lets everybody do everything who has a name.
+        anonymous_auth: whether requests without credentials are those of `system:anonymous`.
+        rotate_server_certificates: whether the cluster is asked for the certificate (CSR).
+        cert_dir: folder of keys and certificates; None is a folder of the user's state for each node.
+        bootstrap_kubeconfig: credentials with which the node asks for a client certificate of its own.
+        stream_idle_timeout: exec, attach and port-forward connections end when nothing was sent for so long.
+        stream_creation_timeout: how long a client may take to open the streams of such a connection.
+        metrics_addr: HOST:PORT of a listener without TLS for health checks and metrics; empty for none.
         pod_sync_workers: how many pods the provider is asked to change at once.
         full_resync_period: how often provider and cluster are compared as a whole.
         startup_timeout: how long the node may take to become Ready; None waits for ever.
@@ -42,7 +54,19 @@ class NodeOptions:
     taint: Taint | None = None
     cluster_domain: str = "cluster.local"
     internal_ip: str = ""
+    address: str = "0.0.0.0"
     port: int = 10250
+    tls_cert_file: Path | None = None
+    tls_private_key_file: Path | None = None
+    client_ca_file: Path | None = None
+    authorization: str = "webhook"
+    anonymous_auth: bool = False
+    rotate_server_certificates: bool = False
+    cert_dir: Path | None = None
+    bootstrap_kubeconfig: Path | None = None
+    stream_idle_timeout: dt.timedelta = dt.timedelta(hours=4)
+    stream_creation_timeout: dt.timedelta = dt.timedelta(seconds=30)
+    metrics_addr: str = ""
     pod_sync_workers: int = 32
     full_resync_period: dt.timedelta = dt.timedelta(minutes=1)
     startup_timeout: dt.timedelta | None = None

@@ -4,29 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import logging
-import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 from vk_core.aio.tasks import run_together, run_until_done
 from vk_core.api.node import Node
-from vk_core.errors import NodeTaken, ProviderError, VirtualKubeletError
+from vk_core.errors import VirtualKubeletError
 from vk_core.kube.client import KubeClient
-from vk_core.kube.credentials import CredentialSource
-from vk_core.kube.errors import ApiUnavailable
-from vk_core.kube.resources import SERVICES
-from vk_core.kube.transport import AiohttpTransport
+from vk_core.kubelet.backend import KubeletBackend
+from vk_core.kubelet.health import Check, Health
 from vk_core.node.controller import NodeController
 from vk_core.node.lease import NodeLease
 from vk_core.node.view import NodeDefaults, NodeView, local_address
 from vk_core.pod.controller import PodController
-from vk_core.provider.capabilities import Closable, Startable
 from vk_core.provider.plugin import ProviderContext, ProviderPlugin
 from vk_core.provider.protocol import Provider
+from vk_core.runtime.connection import cluster_id, connect
+from vk_core.runtime.kubeletapi import KubeletApi, check_files
+from vk_core.runtime.lifecycle import (
+    RELEASE_SECONDS,
+    Ready,
+    released,
+    spare_garbage_collector,
+    started,
+    stop_on_signals,
+)
 from vk_core.runtime.options import NodeOptions
-from vk_core.version import __version__
 
 STOP_SECONDS = 6.5
 """For writing what is not written yet at a stop; a second signal ends it at once."""
@@ -34,16 +38,8 @@ STOP_SECONDS = 6.5
 LEAVE_SECONDS = 2.0
 """As much of that is kept for the node itself, however many pods there are."""
 
-RELEASE_SECONDS = 1.5
-"""For letting go of the provider and of the node's lease."""
-
 REGISTER_ANYWAY_SECONDS = 5.0
 """A node whose provider is not ready after this is registered as not Ready."""
-
-CONNECT_RETRY_SECONDS = 1.0
-
-COLLECT_AFTER = (50_000, 50, 100)
-"""Thresholds of the garbage collector's generations; Python's own are 700, 10, 10."""
 
 log = logging.getLogger("virtual_kubelet")
 
@@ -72,10 +68,11 @@ async def serve(
     Raises:
         VirtualKubeletError: the node cannot go on; the message says why.
     """
+    check_files(options)
     node = VirtualNode(options, plugin, settings, decorate_node)
     spare_garbage_collector()
     async with stop_on_signals() as stopped:
-        task = asyncio.create_task(_run_in_time(node, options, _Ready(on_ready), stopped), name="virtual-node")
+        task = asyncio.create_task(_run_in_time(node, options, Ready(on_ready), stopped), name="virtual-node")
         waiter = asyncio.create_task(_wait(stopped), name="wait-for-stop")
         await asyncio.wait({task, waiter}, return_when=asyncio.FIRST_COMPLETED)
         waiter.cancel()
@@ -88,18 +85,7 @@ async def serve(
             task.result()
 
 
-def spare_garbage_collector() -> None:
-    """Keep the collector from going through all that stays for ever, again and again.
-
-    Modules live as long as the process, and pods are trees that reference counting frees (`vk_core.api.struct`); what
-    is left to collect are the rare cycles of requests that failed.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*COLLECT_AFTER)
-
-
-async def _run_in_time(node: VirtualNode, options: NodeOptions, ready: _Ready, stopped: asyncio.Event) -> None:
+async def _run_in_time(node: VirtualNode, options: NodeOptions, ready: Ready, stopped: asyncio.Event) -> None:
     seconds = options.startup_timeout.total_seconds() if options.startup_timeout else None
     try:
         async with asyncio.timeout(seconds) as deadline:
@@ -111,49 +97,6 @@ async def _run_in_time(node: VirtualNode, options: NodeOptions, ready: _Ready, s
             raise
         message = f"the node was not Ready within --startup-timeout {seconds:g} s: {ready.waiting_for}"
         raise StartupTimeoutError(message) from error
-
-
-class _Ready:
-    """Says once that the node is ready, and ends the start-up time-out."""
-
-    def __init__(self, on_ready: Callable[[], None] | None) -> None:
-        self.waiting_for = "the API server did not answer"
-        self.deadline: asyncio.Timeout | None = None
-        self._on_ready = on_ready
-
-    def __call__(self) -> None:
-        if self.deadline is not None:
-            self.deadline.reschedule(None)
-        if self._on_ready is not None:
-            self._on_ready()
-
-
-@contextlib.asynccontextmanager
-async def connect(options: NodeOptions) -> AsyncIterator[tuple[KubeClient, str]]:
-    """A client of the cluster that the options name, and the cluster's address."""
-    source = CredentialSource.find(options.kubeconfig)
-    credentials = await source.load()
-    client = KubeClient(AiohttpTransport(source, credentials, f"virtual-kubelet/{__version__}"))
-    try:
-        yield client, credentials.server
-    finally:
-        await client.close()
-
-
-async def cluster_id(client: KubeClient) -> str:
-    """What tells this cluster from all others: the UID of the service `kubernetes`, which even a kubelet may read.
-
-    Waits for an API server that does not answer yet, and says so once.
-    """
-    failing = False
-    while True:
-        try:
-            return (await client.get(SERVICES, "kubernetes", namespace="default")).metadata.uid
-        except ApiUnavailable as error:
-            if not failing:
-                log.warning("%s; trying again until it answers", error)
-            failing = True
-            await asyncio.sleep(CONNECT_RETRY_SECONDS)
 
 
 class VirtualNode:
@@ -172,7 +115,7 @@ class VirtualNode:
         self._settings = settings
         self._decorate_node = decorate_node
 
-    async def run(self, client: KubeClient, server: str, ready: _Ready, stopped: asyncio.Event) -> None:
+    async def run(self, client: KubeClient, server: str, ready: Ready, stopped: asyncio.Event) -> None:
         """Become the node, be it until stopped, and leave things in order."""
         owner = f"{await cluster_id(client)}/{self._options.node_name}"
         lease = NodeLease(client, self._options.node_name, self._options.lease_duration)
@@ -185,41 +128,59 @@ class VirtualNode:
             )
 
     async def _live(
-        self, client: KubeClient, server: str, owner: str, *, lease: NodeLease, ready: _Ready, stopped: asyncio.Event
+        self, client: KubeClient, server: str, owner: str, *, lease: NodeLease, ready: Ready, stopped: asyncio.Event
     ) -> None:
         """Be the node for as long as the lease is ours."""
         options = self._options
         address = options.internal_ip or await local_address(server)
-        provider = self._plugin.create(self._context(owner, address))
-        ready.waiting_for = "the provider did not start"
-        async with started(provider):
-            node = NodeController(
-                client,
-                provider,
-                NodeView(self._defaults(address), provider, self._decorate_node),
-                lease,
-                name=options.node_name,
-                status_seconds=options.status_update_interval.total_seconds(),
-            )
-            ready.waiting_for = "the provider did not describe its node"
-            await node.prepare()
-            pods = PodController(
-                client,
-                provider,
-                node_name=options.node_name,
-                owner=owner,
-                node=lambda: node.node,
-                namespace=options.namespace,
-                workers=options.pod_sync_workers,
-                resync_seconds=options.full_resync_period.total_seconds(),
-            )
-            ready.waiting_for = "the provider did not say which pods it has"
-            self.running = True
-            await run_together(
-                pods=pods.run(),
-                node=_register(node, pods, ready),
-                stop=self._stop_when(stopped, node, pods),
-            )
+        with contextlib.closing(KubeletApi(options, client)) as api:
+            provider = self._plugin.create(self._context(owner, address, api.port))
+            ready.waiting_for = "the provider did not start"
+            async with started(provider):
+                view = NodeView(self._defaults(address, api.port), provider, self._decorate_node)
+                node = NodeController(
+                    client,
+                    provider,
+                    view,
+                    lease,
+                    name=options.node_name,
+                    status_seconds=options.status_update_interval.total_seconds(),
+                )
+                ready.waiting_for = "the provider did not describe its node"
+                await node.prepare()
+                pods = self._pods(client, provider, owner, node)
+                backend, health = self._backend(provider, pods), _health(pods)
+                async with api.serving(backend, health, lambda: node.addresses) as keep_fresh:
+                    ready.waiting_for = "the provider did not say which pods it has"
+                    self.running = True
+                    await run_together(
+                        pods=pods.run(),
+                        node=_register(node, pods, ready),
+                        api=keep_fresh(),
+                        stop=self._stop_when(stopped, node, pods),
+                    )
+
+    def _pods(self, client: KubeClient, provider: Provider, owner: str, node: NodeController) -> PodController:
+        options = self._options
+        return PodController(
+            client,
+            provider,
+            node_name=options.node_name,
+            owner=owner,
+            node=lambda: node.node,
+            namespace=options.namespace,
+            workers=options.pod_sync_workers,
+            resync_seconds=options.full_resync_period.total_seconds(),
+        )
+
+    def _backend(self, provider: Provider, pods: PodController) -> KubeletBackend:
+        return KubeletBackend(
+            node_name=self._options.node_name,
+            provider=provider,
+            provider_name=self._options.provider,
+            pods=lambda: pods.pods,
+            find=pods.find,
+        )
 
     async def _stop_when(self, stopped: asyncio.Event, node: NodeController, pods: PodController) -> None:
         """Leave things in order at a stop; what does not work out in time is not waited for."""
@@ -236,27 +197,27 @@ class VirtualNode:
             except (VirtualKubeletError, TimeoutError) as error:
                 log.warning("not written before the stop: %s: %s", what, str(error) or "out of time")
 
-    def _context(self, owner: str, address: str) -> ProviderContext[Any]:
+    def _context(self, owner: str, address: str, port: int) -> ProviderContext[Any]:
         options = self._options
         return ProviderContext(
             node_name=options.node_name,
             operating_system=options.operating_system,
             internal_ip=address,
-            kubelet_port=options.port,
+            kubelet_port=port,
             cluster_domain=options.cluster_domain,
             owner=owner,
             settings=self._settings,
             log=logging.getLogger(f"virtual_kubelet.provider.{options.provider}"),
         )
 
-    def _defaults(self, address: str) -> NodeDefaults:
+    def _defaults(self, address: str, port: int) -> NodeDefaults:
         options = self._options
         return NodeDefaults(
             name=options.node_name,
             provider=options.provider,
             operating_system=options.operating_system,
             internal_ip=address,
-            port=options.port,
+            port=port,
             kubelet_version=options.kubelet_version,
             taint=options.taint,
             labels=options.labels,
@@ -264,7 +225,11 @@ class VirtualNode:
         )
 
 
-async def _register(node: NodeController, pods: PodController, ready: _Ready) -> None:
+def _health(pods: PodController) -> Health:
+    return Health(ready=(Check("pods", lambda: "" if pods.ready.is_set() else "the pods are not looked after yet"),))
+
+
+async def _register(node: NodeController, pods: PodController, ready: Ready) -> None:
     """Register the node once its pods are looked after, or as not Ready when that takes too long."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(REGISTER_ANYWAY_SECONDS):
@@ -279,64 +244,6 @@ async def _register(node: NodeController, pods: PodController, ready: _Ready) ->
         await asyncio.Event().wait()
 
     await run_together(node=node.run(), announce=announce())
-
-
-@contextlib.asynccontextmanager
-async def started(provider: Provider) -> AsyncIterator[None]:
-    """The provider started, and closed again at the end."""
-    if isinstance(provider, Startable):
-        try:
-            await provider.start()
-        except ProviderError as error:
-            raise VirtualKubeletError(f"the provider cannot start: {error}") from error
-    try:
-        yield
-    finally:
-        if isinstance(provider, Closable):
-            await provider.close()
-
-
-@contextlib.asynccontextmanager
-async def released(lease: NodeLease) -> AsyncIterator[None]:
-    """The lease released at the end, however that comes, so that the next process need not wait for it to run out."""
-    try:
-        yield
-    except NodeTaken:  # it is no longer ours
-        raise
-    except BaseException:
-        await _release(lease)
-        raise
-    await _release(lease)
-
-
-async def _release(lease: NodeLease) -> None:
-    try:
-        async with asyncio.timeout(RELEASE_SECONDS):
-            await lease.release()
-    except (VirtualKubeletError, TimeoutError) as error:
-        log.warning("cannot release the node's lease, it has to run out: %s", str(error) or "out of time")
-
-
-@contextlib.asynccontextmanager
-async def stop_on_signals() -> AsyncIterator[asyncio.Event]:
-    """An event that SIGTERM and SIGINT set; a second signal ends the process at once."""
-    loop = asyncio.get_running_loop()
-    stopped = asyncio.Event()
-
-    def stop(number: int) -> None:
-        if stopped.is_set():
-            signal.signal(number, signal.SIG_DFL)
-            signal.raise_signal(number)
-        log.info("stopping; once more stops at once")
-        stopped.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop, number)
-    try:
-        yield stopped
-    finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
 
 
 async def _wait(event: asyncio.Event) -> None:
