@@ -24,7 +24,10 @@ from vk_core.kubelet.metrics.own import metrics_handler, no_metrics_handler
 from vk_core.kubelet.metrics.resource import resource_metrics_handler
 from vk_core.kubelet.metrics.summary import summary_handler
 from vk_core.kubelet.pods import pods_handler, running_pods_handler
+from vk_core.kubelet.portforward.handler import port_forward_handler
 from vk_core.kubelet.refusal import Handler, Refusal, answer_refusals
+from vk_core.kubelet.remotecommand.handlers import attach_handler, exec_handler
+from vk_core.kubelet.remotecommand.legacyrun import run_handler
 
 _TAKEN: web.AppKey[set[tuple[str, str]]] = web.AppKey("kubelet-routes", set)
 
@@ -53,8 +56,18 @@ def attach_kubelet_routes(
 
 def attach_pod_routes(app: web.Application, backend: KubeletBackend, timeouts: StreamTimeouts | None = None) -> None:
     """What people do with containers: logs, exec, attach, port-forward, and kubelet's own `/run`."""
-    del timeouts
+    limits = timeouts or StreamTimeouts()
+    get_or_post = (hdrs.METH_GET, hdrs.METH_POST)  # WebSocket and SPDY
     _add(app, "/containerLogs" + OF_CONTAINER, container_logs_handler(backend))
+    for name, handler in (("exec", exec_handler(backend, limits)), ("attach", attach_handler(backend, limits))):
+        _add(app, f"/{name}{OF_CONTAINER}", handler, *get_or_post)
+        _add(app, f"/{name}{OF_CONTAINER_BY_UID}", handler, *get_or_post)
+    forward = port_forward_handler(backend, limits)
+    _add(app, "/portForward" + OF_POD, forward, *get_or_post)
+    _add(app, "/portForward" + OF_POD + "/{uid}", forward, *get_or_post)
+    run = run_handler(backend, limits)
+    _add(app, "/run" + OF_CONTAINER, run, hdrs.METH_POST)
+    _add(app, "/run" + OF_CONTAINER_BY_UID, run, hdrs.METH_POST)
 
 
 def attach_pod_list_routes(app: web.Application, backend: KubeletBackend) -> None:

@@ -27,10 +27,12 @@ class Gathering:
         self._error: Exception | None = None
         self._ended = False
 
-    async def fill(self, chunks: AsyncGenerator[bytes]) -> None:
-        """Take everything from a source, and close it."""
+    async def fill(self, chunks: AsyncIterator[bytes]) -> None:
+        """Take everything from a source, and close it if it can be closed."""
         try:
             async for chunk in chunks:
+                if not chunk:
+                    continue
                 self._pieces.append(chunk)
                 self._size += len(chunk)
                 self._some.set()
@@ -42,7 +44,9 @@ class Gathering:
         finally:
             self._ended = True
             self._some.set()
-            await chunks.aclose()
+            close = getattr(chunks, "aclose", None)
+            if close is not None:
+                await close()
 
     async def take(self) -> bytes:
         """What has gathered since the last time, after waiting for something; `b""` at the end.
@@ -63,9 +67,14 @@ class Gathering:
         self._room.set()
         return data
 
+    async def pieces(self) -> AsyncGenerator[bytes]:
+        """The same as a log again."""
+        while data := await self.take():
+            yield data
+
 
 @asynccontextmanager
-async def gathered(chunks: AsyncGenerator[bytes]) -> AsyncIterator[Gathering]:
+async def gathered(chunks: AsyncIterator[bytes]) -> AsyncIterator[Gathering]:
     """A source that is read ahead; at the end the reading is stopped and the source closed."""
     gathering = Gathering()
     task = asyncio.create_task(gathering.fill(chunks), name="read-log")

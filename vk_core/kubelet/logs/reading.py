@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from vk_core.kubelet.logs.filters import Chunks, Cut, limited, since, with_even_times, without_times
+from vk_core.kubelet.logs.gathering import gathered
 from vk_core.kubelet.logs.tail import last_lines, last_lines_and_more
 from vk_core.kubelet.refusal import Refusal
 from vk_core.provider.streams import LogFilter, LogOptions, LogStream
@@ -118,10 +119,9 @@ class _Log:
 
     async def _open(self, options: LogOptions) -> LogStream:
         stream = await self._open_log(options)
-        close = getattr(stream.chunks, "aclose", None)
-        if close is not None:
-            self._opened.push_async_callback(close)
-        return stream
+        # What comes line by line is filtered many lines at once.
+        gathering = await self._opened.enter_async_context(gathered(stream.chunks))
+        return replace(stream, chunks=self._closing(gathering.pieces()))
 
     def _closing(self, cut: Cut) -> Cut:
         self._opened.push_async_callback(cut.aclose)
