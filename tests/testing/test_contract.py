@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.testing.broken import manners, node, pods  # noqa: F401 - they fill the list of broken providers
+from tests.testing.broken import manners, node, pods, streams  # noqa: F401 - they fill the list of broken providers
 from tests.testing.broken.base import BROKEN, KEPT, Right
 from vk_core.api.pod import Pod
 from vk_core.testing import ProviderContract, make_pod, run_in_virtual_time
@@ -18,6 +18,16 @@ from vk_core.testing.harness import under_test
 class Contract(ProviderContract):
     longest_step = dt.timedelta(milliseconds=25)
     keeps_pods = True
+    closed_port = Right.closed_port
+
+    def logging_pod(self) -> Pod:
+        return self.pod("writer")
+
+    def echoing_pod(self) -> tuple[Pod, int]:
+        return self.pod("echo"), 80
+
+    def exit_command(self, exit_code: int) -> tuple[str, ...]:
+        return ("exit", str(exit_code))
 
     def ending_pod(self, exit_code: int) -> Pod:
         return make_pod(annotations={"mock.virtual-kubelet.io/exit-code": str(exit_code)}, restart_policy="Never")

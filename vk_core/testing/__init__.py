@@ -10,11 +10,14 @@ Needs the extra `testing` (pytest and pytest-asyncio); nothing else in `vk_core`
 """
 
 from vk_core.testing.builders import make_container, make_context, make_pod
+from vk_core.testing.clients import ContainerClient, PortClient
 from vk_core.testing.contract import ProviderContract, ProviderFactory
 from vk_core.testing.validity import status_problems
 from vk_core.testing.virtualtime import VirtualTimeLoop, run_in_virtual_time, virtual_time
 
 __all__ = [
+    "ContainerClient",
+    "PortClient",
     "ProviderContract",
     "ProviderFactory",
     "VirtualTimeLoop",

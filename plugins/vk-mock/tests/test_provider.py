@@ -195,6 +195,14 @@ exit_code = 1
 image = "*/job:*"
 after = "10s"
 
+[logs]
+lines = ["{pod}: request {number}"]
+lines_per_second = 2.5
+
+[usage]
+cpu = "10m"
+memory = "32Mi"
+
 [failures]
 create = 0.01
 delete = 0.01

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import ipaddress
 import math
 from collections import deque
@@ -14,6 +15,33 @@ from vk_core.errors import Unavailable
 from vk_mock import containers
 
 _FINISHED = ("Succeeded", "Failed")
+
+
+class Meter:
+    """Counts the CPU time that a container would have used.
+
+    Args:
+        container_id: which run of the container is measured.
+        nano_cores: how much CPU it uses, 1e9 is one core.
+        since: from when on.
+    """
+
+    __slots__ = ("_at", "_nano_cores", "_nano_seconds", "container_id")
+
+    def __init__(self, container_id: str, nano_cores: int, since: dt.datetime) -> None:
+        self.container_id = container_id
+        self._nano_cores = nano_cores
+        self._nano_seconds = 0.0
+        self._at = since
+
+    def read(self, now: dt.datetime, nano_cores: int) -> int:
+        """The sum until now in nanoseconds of one core; from now on it uses `nano_cores`."""
+        seconds = (now - self._at).total_seconds()
+        if seconds > 0:
+            self._nano_seconds += seconds * self._nano_cores
+            self._at = now
+        self._nano_cores = nano_cores
+        return round(self._nano_seconds)
 
 
 class MockPod:
@@ -29,9 +57,22 @@ class MockPod:
         stop_at: when its containers end after the signal to stop; infinity as long as it is not being deleted.
         kill_at: when its grace period is over.
         timer: wakes the provider when something is due.
+        meters: what its containers have used, as far as anybody has asked.
     """
 
-    __slots__ = ("address", "born", "due", "kill_at", "pod", "reason", "statuses", "stop_at", "timer")
+    __slots__ = (
+        "_changed",
+        "address",
+        "born",
+        "due",
+        "kill_at",
+        "meters",
+        "pod",
+        "reason",
+        "statuses",
+        "stop_at",
+        "timer",
+    )
 
     def __init__(self, pod: Pod, address: str, now: float) -> None:
         spec = pod.spec
@@ -46,6 +87,8 @@ class MockPod:
         self.due: dict[str, tuple[float, int]] = {}
         self.stop_at = self.kill_at = math.inf
         self.timer: asyncio.TimerHandle | None = None
+        self.meters: dict[str, Meter] = {}
+        self._changed: asyncio.Event | None = None
 
     @property
     def is_running(self) -> bool:
@@ -66,6 +109,17 @@ class MockPod:
         if self.timer:
             self.timer.cancel()
             self.timer = None
+
+    def changed(self) -> None:
+        """Wake those who wait for a change."""
+        if self._changed:
+            self._changed.set()
+            self._changed = None
+
+    def next_change(self) -> asyncio.Event:
+        """Set when its status changes for the next time."""
+        self._changed = self._changed or asyncio.Event()
+        return self._changed
 
     def end_all(self, exit_code: int) -> None:
         """End what has not ended yet."""

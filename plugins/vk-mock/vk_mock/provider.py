@@ -7,21 +7,28 @@ with a real back end would ask that where this one asks `Timeline`.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
+from vk_core.api.container import Container
+from vk_core.api.meta import utc_now
 from vk_core.api.node import NodeCondition
 from vk_core.api.pod import Pod
 from vk_core.api.podkey import PodKey
 from vk_core.api.podstatus import PodStatus
+from vk_core.api.stats import Summary
 from vk_core.errors import NotFound, Unavailable
-from vk_core.provider import PodCallback, ProviderContext
+from vk_core.provider import ContainerIO, LogFilter, LogOptions, LogStream, PodCallback, PortStream, ProviderContext
+from vk_mock import commands, connections
 from vk_mock.endings import annotated_ending
+from vk_mock.logs import MockLog
 from vk_mock.pods import Addresses, MockPod
 from vk_mock.settings import MockSettings, capacity
 from vk_mock.timeline import Timeline
+from vk_mock.usage import check_usage, summary
 
 _CONDITIONS = {
     "MemoryPressure": "KubeletHasSufficientMemory",
@@ -36,6 +43,8 @@ class MockProvider:
 
     def __init__(self, context: ProviderContext[MockSettings]) -> None:
         self._settings = context.settings
+        self._node_name = context.node_name
+        self._born = utc_now()
         self._timeline = Timeline(context.settings)
         self._addresses = Addresses(context.settings.pod_cidr)
         self._pods: dict[str, MockPod] = {}
@@ -46,6 +55,7 @@ class MockProvider:
         uid = pod.metadata.uid
         if uid in self._pods:
             return
+        check_usage(pod)
         annotated_ending(pod)  # a pod that can never run is refused before anything is kept
         self._fail_at(self._settings.failures.create)
         self._pods[uid] = MockPod(pod, self._addresses.take(), _now())
@@ -55,6 +65,7 @@ class MockProvider:
         """Take over what has changed."""
         mock = self._find(PodKey.of(pod))
         annotated_ending(pod)
+        check_usage(pod)
         self._timeline.update(mock, pod, _now())
         self._advance(pod.metadata.uid)
 
@@ -96,6 +107,36 @@ class MockProvider:
             for type, reason in _CONDITIONS.items()
         ]
 
+    async def get_container_logs(self, key: PodKey, container_name: str, options: LogOptions) -> LogStream:
+        """What the settings say that containers write (`HasContainerLogs`)."""
+        mock, container = self._find_container(key, container_name)
+        log = MockLog(self._settings.logs, mock, container.name, previous=options.previous)
+        applied: frozenset[LogFilter] = frozenset({"stream"})
+        if options.since is None:
+            applied |= {"tail"}  # with a time, the last lines are those behind it, and core looks at times
+        else:
+            options = dataclasses.replace(options, tail_lines=None)
+        return LogStream(chunks=log.read(options), timestamped=True, applied=applied)
+
+    async def run_in_container(self, key: PodKey, container_name: str, command: Sequence[str], io: ContainerIO) -> int:
+        """Do what a few words say (`RunsInContainer`)."""
+        mock, container = self._find_running(key, container_name)
+        return await commands.run(command, commands.environment_of(container, mock.pod), io)
+
+    async def attach_to_container(self, key: PodKey, container_name: str, io: ContainerIO) -> None:
+        """Show new lines of the log, and give back what is typed (`AttachesToContainer`)."""
+        mock, container = self._find_running(key, container_name)
+        await connections.attach(MockLog(self._settings.logs, mock, container.name), container, io)
+
+    async def port_forward(self, key: PodKey, port: int, stream: PortStream) -> None:
+        """Send back what comes, on every port (`ForwardsPorts`)."""
+        self._find(key)
+        await connections.echo(stream)
+
+    async def get_stats_summary(self) -> Summary:
+        """What the settings and annotations say that pods use (`HasStats`)."""
+        return await summary(self._node_name, self._born, [*self._pods.values()], self._settings.usage)
+
     async def close(self) -> None:
         """Let no more time pass (`Closable`)."""
         for mock in self._pods.values():
@@ -106,6 +147,19 @@ class MockProvider:
             return self._pods[key.uid]
         except KeyError:
             raise NotFound(f"the mock has no pod {key} with UID {key.uid}") from None
+
+    def _find_container(self, key: PodKey, name: str) -> tuple[MockPod, Container]:
+        mock, spec = self._find(key), self._find(key).pod.spec
+        for container in (*spec.init_containers, *spec.containers, *spec.ephemeral_containers):
+            if container.name == name:
+                return mock, container
+        raise NotFound(f'container "{name}" in pod "{key.name}" does not exist')
+
+    def _find_running(self, key: PodKey, name: str) -> tuple[MockPod, Container]:
+        mock, container = self._find_container(key, name)
+        if mock.statuses[name].state.running is None:
+            raise NotFound(f'container "{name}" in pod "{key.name}" is not running')
+        return mock, container
 
     def _fail_at(self, rate: float) -> None:
         if self._timeline.happens(rate):
@@ -124,6 +178,7 @@ class MockProvider:
         status = mock.status()
         if status != mock.pod.status:
             mock.pod = replace(mock.pod, status=status)
+            mock.changed()
             self._notify(mock.pod)
 
 

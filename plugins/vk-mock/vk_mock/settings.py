@@ -83,6 +83,31 @@ class Failures(msgspec.Struct, frozen=True, kw_only=True):
     ping: Rate = 0
 
 
+class Logs(msgspec.Struct, frozen=True, kw_only=True):
+    """What containers write.
+
+    Attributes:
+        lines: written one after the other, from the first one again after the last; `{number}`, `{container}` and
+            `{pod}` in them are replaced.
+        lines_per_second: how many; 0 is each line once, at the start.
+    """
+
+    lines: tuple[str, ...] = ("{container} of {pod} has started",)
+    lines_per_second: Annotated[float, msgspec.Meta(ge=0, le=1_000_000)] = 0
+
+
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
+    """What every container uses, if no annotation of its pod says otherwise.
+
+    Attributes:
+        cpu: number of CPUs.
+        memory: bytes of memory.
+    """
+
+    cpu: Quantity = "10m"
+    memory: Quantity = "32Mi"
+
+
 class MockSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Settings of the mock provider.
 
@@ -91,16 +116,20 @@ class MockSettings(msgspec.Struct, frozen=True, kw_only=True):
         delays: how long things take.
         endings: which containers end by themselves; the first that matches holds, others run until they are stopped.
         failures: how often calls fail.
+        logs: what containers write.
         pod_cidr: where the pods' addresses are taken from.
         seed: makes everything that is left to chance the same in every run.
+        usage: what containers use.
     """
 
     capacity: Capacity = Capacity()
     delays: Delays = Delays()
     endings: tuple[Ending, ...] = ()
     failures: Failures = Failures()
+    logs: Logs = Logs()
     pod_cidr: str = "10.88.0.0/16"
     seed: int | None = None
+    usage: Usage = Usage()
 
 
 def capacity(settings: MockSettings) -> dict[str, str]:

@@ -6,10 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, TypeVar
 
 from vk_core.api.node import DaemonEndpoint, Node, NodeAddress, NodeDaemonEndpoints
-from vk_core.testing import make_context
+from vk_core.api.podkey import PodKey
+from vk_core.errors import Unavailable
+from vk_core.provider import PortStream
+from vk_core.testing import ProviderContract, make_context
 from vk_mock.pods import MockPod
 from vk_mock.provider import MockProvider
-from vk_mock.settings import MockSettings
+from vk_mock.settings import Logs, MockSettings
 
 KEPT: dict[str, MockPod] = {}
 """What outlives a provider."""
@@ -33,11 +36,18 @@ def found_by(check: str, sentence: str) -> Callable[[_Class], _Class]:
 class Right(MockProvider):
     """The mock, with every capability there is; its pods outlive it."""
 
-    settings: ClassVar[MockSettings] = MockSettings()
+    closed_port: ClassVar[int] = 9
+
+    settings: ClassVar[MockSettings] = MockSettings(logs=Logs(lines=ProviderContract.log_lines))
 
     def __init__(self) -> None:
         super().__init__(make_context(self.settings))
         self._pods = KEPT
+
+    async def port_forward(self, key: PodKey, port: int, stream: PortStream) -> None:
+        if port == self.closed_port:
+            raise Unavailable(f"nothing listens on port {port}")
+        await super().port_forward(key, port, stream)
 
     async def allocatable(self) -> Mapping[str, str]:
         return await self.capacity()

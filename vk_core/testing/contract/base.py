@@ -23,13 +23,15 @@ class ContractBase:
     """The knobs of the contract.
 
     Attributes:
-        image: an image that the back end can run and that has `sleep` and `sh`.
+        image: an image that the back end can run and that has `cat`, `echo`, `sleep` and `sh`.
         other_image: another one, to update to.
         deadline: how long a call, a start, a stop (beyond the grace period) or a change may take.
         grace_period_seconds: the grace period that pods are deleted with.
         settle: how long to listen for notifications that must not come.
         longest_step: how long the event loop may stand still.
         keeps_pods: whether pods outlive the provider's process, so that a second provider finds them.
+        log_lines: what the container of `logging_pod` writes.
+        closed_port: a port where nothing listens, if the provider can tell.
     """
 
     image = "busybox:1.37"
@@ -39,6 +41,8 @@ class ContractBase:
     settle = dt.timedelta(seconds=0.2)
     longest_step = dt.timedelta(seconds=0.1)
     keeps_pods = False
+    log_lines: tuple[str, ...] = ("first line", "second line", "third line")
+    closed_port: int | None = None
 
     @pytest.fixture
     def make_provider(self) -> ProviderFactory:
@@ -63,6 +67,24 @@ class ContractBase:
     def impossible_pod(self) -> Pod | None:
         """A pod that the provider can never run, if there is one."""
         return None
+
+    def logging_pod(self) -> Pod:
+        """A pod whose container writes `log_lines` to its output, and then runs until it is deleted."""
+        script = "".join(f"echo '{line}'; " for line in self.log_lines) + "exec sleep 3600"
+        return make_pod("writer", containers=(make_container(image=self.image, command=("sh", "-c", script)),))
+
+    def attachable_pod(self) -> Pod:
+        """A pod whose container writes what it reads, until it is deleted."""
+        container = make_container(image=self.image, command=("cat",), stdin=True)
+        return make_pod("reader", containers=(container,))
+
+    def echoing_pod(self) -> tuple[Pod, int] | None:
+        """A pod that sends back what comes to a port until the client has sent everything, and the port."""
+        return None
+
+    def exit_command(self, exit_code: int) -> tuple[str, ...]:
+        """A command that ends with an exit code."""
+        return ("sh", "-c", f"exit {exit_code}")
 
 
 def not_applicable(reason: str) -> NoReturn:
