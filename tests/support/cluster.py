@@ -89,6 +89,7 @@ class FakeCluster:
         latency_seconds: how long a request takes.
         slow: how long requests of a sort take instead.
         page: objects per page of a list, whatever the limit asked for.
+        reviews: what fills in the status of reviews, by resource.
     """
 
     def __init__(self) -> None:
@@ -98,6 +99,7 @@ class FakeCluster:
         self.latency_seconds = 0.001
         self.slow: dict[tuple[str, str], float] = {}
         self.page = 500
+        self.reviews: dict[str, Callable[[JSON], JSON]] = {"selfsubjectreviews": lambda _: {}}
         self.client = KubeClient(self)
         self._objects: dict[tuple[str, str, str], JSON] = {}
         self._revision = 100
@@ -207,6 +209,8 @@ class FakeCluster:
         self.log.append((verb, resource, body))
         try:
             self._fail(verb, resource)
+            if resource in self.reviews:
+                return Response(201, msgspec.json.encode({**body, "status": self.reviews[resource](body)}), None)
             address, query = self._parse(request)
             if verb == "list":
                 return Response(200, msgspec.json.encode(self._list(address, query)), None)

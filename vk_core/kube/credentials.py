@@ -42,9 +42,11 @@ class CredentialSource:
 
     Attributes:
         kubeconfig: the file, or None for in-cluster credentials.
+        client_certificate: PEM file of a certificate with its key to come as, instead of what the kubeconfig says.
     """
 
     kubeconfig: Path | None
+    client_certificate: Path | None = None
 
     @classmethod
     def find(cls, kubeconfig: Path | None) -> CredentialSource:
@@ -87,6 +89,10 @@ class CredentialSource:
                 await config.load_kube_config(
                     config_file=str(self.kubeconfig), client_configuration=configuration, persist_config=False
                 )
+            if self.client_certificate is not None:
+                configuration.cert_file = configuration.key_file = str(self.client_certificate)
+                configuration.api_key = {}
+                configuration.refresh_api_key_hook = None
             return await _credentials(configuration, origin)
         except UsageError:
             raise

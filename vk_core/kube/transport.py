@@ -114,6 +114,10 @@ class AiohttpTransport:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise unreachable(self.server, error) from error
 
+    async def renew(self) -> None:
+        """Load the credentials again before the server no longer takes the old ones."""
+        await self._renew(self._credentials)
+
     async def close(self) -> None:
         """Close all connections."""
         for closing in self._retired.values():

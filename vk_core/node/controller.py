@@ -22,6 +22,7 @@ from vk_core.kube.resources import NODES
 from vk_core.node import diff, health
 from vk_core.node.conditions import HEALTHY, STARTING, STOPPED, Health, with_conditions
 from vk_core.node.lease import NodeLease
+from vk_core.node.restriction import Restriction, may_set
 from vk_core.node.view import NodeView
 from vk_core.provider.capabilities import NotifiesNodeStatus
 from vk_core.provider.protocol import Provider
@@ -46,6 +47,7 @@ class NodeController:
         view: what the node shall look like.
         lease: the node's lease, which follows the UID of the node.
         name: the node's name.
+        restriction: what the node may not say about itself; None when it acts as somebody who may say everything.
         status_seconds: how often an unchanged status is written.
     """
 
@@ -58,6 +60,7 @@ class NodeController:
         *,
         name: str,
         status_seconds: float,
+        restriction: Restriction | None = None,
     ) -> None:
         self.registered = asyncio.Event()
         self.node = Node()
@@ -67,6 +70,8 @@ class NodeController:
         self._lease = lease
         self._name = name
         self._status_seconds = status_seconds
+        self._restriction = restriction
+        self._features_told = False
         self._health: Health = STARTING
         self._started = False
         self._wake = asyncio.Event()
@@ -90,7 +95,7 @@ class NodeController:
         failures = 0
         while True:
             try:
-                self.node = self._described = await self._view.describe()
+                self.node = self._described = await self._view_now()
             except VirtualKubeletError as error:
                 failures += 1
                 if failures == 1:
@@ -175,7 +180,7 @@ class NodeController:
         """The node as the provider describes it; as it did last while it cannot, so that its health is still told."""
         try:
             async with asyncio.timeout(DESCRIBE_SECONDS):
-                self._described = await self._view.describe()
+                self._described = await self._view_now()
         except Exception as error:  # whatever it is, it must not keep the node from being NotReady
             if not self._indescribable:
                 what = f"no answer within {DESCRIBE_SECONDS:g} s" if isinstance(error, TimeoutError) else error
@@ -185,6 +190,10 @@ class NodeController:
         else:
             self._indescribable = False
         return self._described
+
+    async def _view_now(self) -> Node:
+        node = await self._view.describe()
+        return node if self._restriction is None else self._restriction.apply(node)
 
     async def _reconcile_stubbornly(self) -> None:
         failures = 0
@@ -217,8 +226,11 @@ class NodeController:
 
     async def _update(self, known: Node, wanted: Node, *, heartbeat: bool) -> None:
         wanted = with_conditions(wanted, self._present_health(), known, utc_now(), heartbeat=heartbeat)
+        if self._restriction is not None:
+            wanted = self._restriction.keep_taints(known, wanted)
+        wanted = self._with_features_that_are_kept(known, wanted, heartbeat=heartbeat)
         self._remember(known, wanted)
-        changes = diff.diff_object(known, wanted)
+        changes = diff.diff_object(known, wanted, may_set=may_set if self._restriction is not None else lambda _: True)
         if changes:
             answer = await self._client.patch(NODES, self._name, changes)
             self._own_version = answer.metadata.resource_version
@@ -229,11 +241,23 @@ class NodeController:
         if status or heartbeat:
             self._written_at = asyncio.get_running_loop().time()
 
+    def _with_features_that_are_kept(self, known: Node, wanted: Node, *, heartbeat: bool) -> Node:
+        """An API server before 1.35 drops `declaredFeatures`: told once, they are told again with a heartbeat only."""
+        features = known.status.declared_features
+        if features == wanted.status.declared_features:
+            return wanted
+        if self._features_told and not heartbeat:
+            status = msgspec.structs.replace(wanted.status, declared_features=features)
+            return msgspec.structs.replace(wanted, status=status)
+        self._features_told = True
+        return wanted
+
     async def _create(self, wanted: Node) -> None:
         wanted = with_conditions(wanted, self._present_health(), None, utc_now(), heartbeat=True)
         annotations = {**wanted.metadata.annotations, diff.MANAGED_ANNOTATION: diff.managed_by(wanted)}
         metadata = msgspec.structs.replace(wanted.metadata, annotations=annotations)
         made = await self._client.create(NODES, msgspec.structs.replace(wanted, metadata=metadata))
+        self._features_told = True
         self._own_version = made.metadata.resource_version
         self._written_at = asyncio.get_running_loop().time()
         self._remember(made, wanted)

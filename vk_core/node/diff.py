@@ -7,6 +7,7 @@ taken away even by the next process.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -30,9 +31,16 @@ def managed_by(node: Node) -> str:
     )
 
 
-def diff_object(known: Node, wanted: Node) -> dict[str, Any]:
-    """The patch of metadata and spec; empty when nothing differs."""
+def diff_object(known: Node, wanted: Node, *, may_set: Callable[[str], bool] = lambda _: True) -> dict[str, Any]:
+    """The patch of metadata and spec; empty when nothing differs.
+
+    Args:
+        known: the node as it is.
+        wanted: the node as it shall be.
+        may_set: whether a label may be touched at all.
+    """
     before = _managed(known)
+    before["labels"] = set(filter(may_set, before["labels"]))
     patch: dict[str, Any] = {}
     metadata: dict[str, Any] = {}
     labels = _changed(known.metadata.labels, wanted.metadata.labels, before["labels"])
@@ -80,6 +88,8 @@ def diff_status(known: Node, wanted: Node) -> dict[str, Any]:
     conditions = _conditions(old.conditions, new.conditions)
     if conditions:
         patch["conditions"] = conditions
+    if new.declared_features != old.declared_features:
+        patch["declaredFeatures"] = new.declared_features
     return patch
 
 

@@ -52,6 +52,7 @@ class NodeDefaults:
         taint: keeps other pods away; None leaves it out.
         labels: added to the node's own.
         max_pods: overrides the provider's number of pods.
+        declared_features: what the kubelet API can do that the API server has to know.
     """
 
     name: str
@@ -63,6 +64,7 @@ class NodeDefaults:
     taint: Taint | None
     labels: Mapping[str, str]
     max_pods: int | None
+    declared_features: tuple[str, ...] = ()
 
 
 class NodeView:
@@ -118,6 +120,7 @@ class NodeView:
             addresses=addresses,
             daemon_endpoints=endpoints,
             node_info=_system_info(defaults, system),
+            declared_features=defaults.declared_features,
         )
 
 

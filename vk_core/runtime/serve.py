@@ -20,7 +20,7 @@ from vk_core.node.view import NodeDefaults, NodeView, local_address
 from vk_core.pod.controller import PodController
 from vk_core.provider.plugin import ProviderContext, ProviderPlugin
 from vk_core.provider.protocol import Provider
-from vk_core.runtime.connection import cluster_id, connect
+from vk_core.runtime.connection import cluster_id, connect, restriction_of
 from vk_core.runtime.kubeletapi import KubeletApi, check_files
 from vk_core.runtime.lifecycle import (
     RELEASE_SECONDS,
@@ -133,6 +133,7 @@ class VirtualNode:
         """Be the node for as long as the lease is ours."""
         options = self._options
         address = options.internal_ip or await local_address(server)
+        restriction = await restriction_of(client, options.node_name)
         with contextlib.closing(KubeletApi(options, client)) as api:
             provider = self._plugin.create(self._context(owner, address, api.port))
             ready.waiting_for = "the provider did not start"
@@ -145,6 +146,7 @@ class VirtualNode:
                     lease,
                     name=options.node_name,
                     status_seconds=options.status_update_interval.total_seconds(),
+                    restriction=restriction,
                 )
                 ready.waiting_for = "the provider did not describe its node"
                 await node.prepare()

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import serialization
 
 from vk_core.aio.backoff import Backoff
 from vk_core.api.certificates import CertificateSigningRequest
-from vk_core.errors import VirtualKubeletError
+from vk_core.errors import UsageError, VirtualKubeletError
 from vk_core.kube.client import KubeClient
 from vk_core.kube.errors import ApiUnavailable
 from vk_core.kube.resources import CERTIFICATE_SIGNING_REQUESTS
@@ -77,6 +77,7 @@ class Rotation:
         subject: the node as it is at the moment.
         file: where key and certificate are kept between two runs.
         use: told about every new certificate.
+        must_keep: whether a certificate that cannot be kept is of no use.
     """
 
     def __init__(
@@ -86,7 +87,10 @@ class Rotation:
         subject: Callable[[], Subject],
         file: PairFile,
         use: Callable[[KeyPair], None],
+        *,
+        must_keep: bool = False,
     ) -> None:
+        self._must_keep = must_keep
         self._client = client
         self._signer = signer
         self._subject = subject
@@ -111,25 +115,37 @@ class Rotation:
 
     async def follow(self) -> None:
         """Have a certificate signed when there is none, it is old, or the addresses changed, until cancelled."""
+        while True:
+            if self._due():
+                await self.first()
+            else:
+                await asyncio.sleep(min(LOOK_SECONDS, self._seconds_left()))
+
+    async def first(self) -> None:
+        """Have a certificate signed now, trying until it works.
+
+        Raises:
+            UsageError: it cannot be kept although it has to be.
+        """
         failures = 0
         while True:
-            if not self._due():
-                await asyncio.sleep(min(LOOK_SECONDS, self._seconds_left()))
-                continue
             try:
                 await self.renew()
+            except UsageError:
+                raise
             except VirtualKubeletError as error:
                 failures += 1
                 delay = RETRY.delay_seconds(failures)
-                log.warning("cannot renew %s: %s; next try in %.0f s", self._signer.what, error, delay)
+                log.warning("%s was not signed: %s; next try in %.0f s", self._signer.what, error, delay)
                 await asyncio.sleep(delay)
             else:
-                failures = 0
+                return
 
     async def renew(self) -> None:
         """Have a certificate signed now, keep it and use it.
 
         Raises:
+            UsageError: it cannot be kept although it has to be.
             ApiError: the API server refused the request.
             NotSignedError: it was denied, or not approved in time.
         """
@@ -137,7 +153,12 @@ class Rotation:
         try:
             await asyncio.to_thread(self._file.save, pair)
         except OSError as error:
-            log.warning("cannot keep %s in %s: %s", self._signer.what, self._file.path, error.strerror or error)
+            text = (
+                f"{self._file.path.parent}: expected a folder to keep {self._signer.what} in: {error.strerror or error}"
+            )
+            if self._must_keep:
+                raise UsageError(f"--cert-dir: {text}") from error
+            log.warning("%s", text)
         self._take(pair)
         log.info("%s was signed, it is good until %s", self._signer.what, f"{pair.not_after:%Y-%m-%d %H:%M:%S} UTC")
 
