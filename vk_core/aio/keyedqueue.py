@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from vk_core.aio.backoff import Backoff
 from vk_core.errors import VirtualKubeletError
@@ -23,13 +24,34 @@ RETRY = Backoff(first_seconds=0.1, limit_seconds=300.0)
 log = logging.getLogger("virtual_kubelet.queue")
 
 
+class QueueObserver(Protocol):
+    """Is told what a queue does; called for every key, so it must be quick."""
+
+    def added(self) -> None:
+        """A key waits to be handled."""
+        ...
+
+    def done(self, seconds: float) -> None:
+        """A key was handled, whatever came of it; how long that took."""
+        ...
+
+    def failed(self) -> None:
+        """A key could not be handled and comes again later."""
+        ...
+
+
 class KeyedQueue(Generic[Key]):
     """Hands keys to `handle`, at most `workers` of them at once.
 
     `handle` reads the present state of its key, so it does not matter how often or why the key was added. What it
     raises makes the key come back after a growing delay; a number it returns makes it come back after so many seconds.
     `show` gives the words for a key in log messages.
+
+    Attributes:
+        observer: told what the queue does.
     """
+
+    observer: QueueObserver | None = None
 
     def __init__(
         self,
@@ -136,6 +158,8 @@ class KeyedQueue(Generic[Key]):
     def _enqueue(self, key: Key) -> None:
         self._queued.add(key)
         self._ready.append(key)
+        if self.observer is not None:
+            self.observer.added()
         while self._wake:
             sleeper = self._wake.popleft()
             if not sleeper.done():
@@ -156,6 +180,7 @@ class KeyedQueue(Generic[Key]):
         while True:
             key = await self._next()
             again: float | None = None
+            began = time.perf_counter()
             try:
                 again = await self._handle(key)
                 self._failures.pop(key, None)
@@ -164,11 +189,15 @@ class KeyedQueue(Generic[Key]):
             except Exception as error:  # a bug in the handler must not end the work on all other keys
                 again = self._failed(key, error, traceback=True)
             finally:
+                if self.observer is not None:
+                    self.observer.done(time.perf_counter() - began)
                 self._finish(key, again)
 
     def _failed(self, key: Key, error: Exception, *, traceback: bool) -> float:
         failures = self._failures[key] = self._failures.get(key, 0) + 1
         delay = self._backoff.delay_seconds(failures)
+        if self.observer is not None:
+            self.observer.failed()
         # The traceback of a bug is worth showing once; after that the line alone says that it goes on.
         log.warning(
             "%s: %s: %s; next try in %.1f s",

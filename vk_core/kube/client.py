@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Any, TypeVar
 
@@ -22,6 +23,7 @@ from vk_core.kube.request import (
 )
 from vk_core.kube.resources import Resource
 from vk_core.kube.transport import Response, Transport
+from vk_core.telemetry.metrics import API_REQUESTS, NO_ANSWER
 
 Object = TypeVar("Object")
 Decoded = TypeVar("Decoded")
@@ -118,7 +120,7 @@ class KubeClient:
 
     async def _send(self, request: Request) -> Response:
         for waits in range(MOST_WAITS + 1):
-            response = await self.transport.send(request)
+            response = await self._counted(request)
             if response.status < 300:  # noqa: PLR2004 - 2xx
                 return response
             error = error_from(
@@ -134,6 +136,16 @@ class KubeClient:
             log.debug("%s: the API server asks to wait %.0f s", request.what, delay)
             await asyncio.sleep(delay)
         raise AssertionError("unreachable")
+
+    async def _counted(self, request: Request) -> Response:
+        began = time.perf_counter()
+        code: int | str = NO_ANSWER
+        try:
+            response = await self.transport.send(request)
+            code = response.status
+        finally:
+            API_REQUESTS.of(request.verb, request.resource, code).observe(time.perf_counter() - began)
+        return response
 
     def _decode_page(
         self, resource: Resource[Object], response: Response, request: Request

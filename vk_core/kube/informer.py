@@ -20,6 +20,7 @@ from vk_core.kube.client import KubeClient
 from vk_core.kube.errors import ApiError, ApiUnavailable, ResourceExpired
 from vk_core.kube.resources import Resource
 from vk_core.kube.watch import Bookmark, Watch
+from vk_core.telemetry.metrics import WATCH_RESTARTS
 
 
 class HasMetadata(Protocol):
@@ -86,6 +87,7 @@ class Informer(Generic[Seen, Object]):
         self._version = ""
         self._failures = 0
         self._short = 0
+        self._count_restart = WATCH_RESTARTS.labels(resource.plural).inc
 
     async def run(self) -> None:
         """Follow until cancelled."""
@@ -104,6 +106,7 @@ class Informer(Generic[Seen, Object]):
             except ApiError as error:
                 await self._wait(error)
             self.restarts += 1
+            self._count_restart()
 
     async def _pace(self, lasted_seconds: float) -> None:
         """Once is nothing, but a server that ends every watch as soon as it begins must not be stormed."""

@@ -23,7 +23,7 @@ PatchType = Literal["strategic", "merge", "json"]
 
 
 class Request(NamedTuple):
-    """One request; `what` and `grant` are for its error messages."""
+    """One request; `what` and `grant` are for its error messages, `verb` and `resource` for metrics."""
 
     method: str
     target: str
@@ -32,6 +32,8 @@ class Request(NamedTuple):
     body: bytes | None = None
     content_type: str = JSON
     accept: str = JSON
+    verb: str = ""
+    resource: str = ""
 
 
 def build(
@@ -60,6 +62,8 @@ def build(
         None if body is None else msgspec.json.encode(body),
         content_type,
         accept,
+        verb,
+        plural,
     )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import random
 import re
+import time
 from collections.abc import AsyncIterator
 from typing import Generic, TypeVar
 
@@ -13,9 +15,10 @@ import msgspec
 from vk_core.api.meta import PartialObjectMetadata, Status
 from vk_core.api.struct import Struct
 from vk_core.kube.errors import ApiUnavailable, error_from
-from vk_core.kube.request import build, watch_query
+from vk_core.kube.request import Request, build, watch_query
 from vk_core.kube.resources import Resource
-from vk_core.kube.transport import Transport
+from vk_core.kube.transport import Stream, Transport
+from vk_core.telemetry.metrics import API_REQUESTS, NO_ANSWER
 
 Object = TypeVar("Object")
 
@@ -90,7 +93,7 @@ class Watch(Generic[Object]):
         timeout_seconds = random.randint(300, 600)  # spread, so that watches do not all end together
         query = watch_query(resource_version=resource_version, timeout_seconds=timeout_seconds, **self._selectors)
         request = build("watch", self._resource, namespace=self._namespace, query=query)
-        async with self._transport.stream(request, silence_seconds=SILENCE_SECONDS) as stream:
+        async with self._counted(request) as stream:
             if stream.status >= 300:  # noqa: PLR2004 - not 2xx
                 raise error_from(
                     stream.status,
@@ -103,6 +106,20 @@ class Watch(Generic[Object]):
                 event = self.decode(line, what=request.what, grant=request.grant)
                 if event is not None:
                     yield event
+
+    @contextlib.asynccontextmanager
+    async def _counted(self, request: Request) -> AsyncIterator[Stream]:
+        """The connection; counted is how it begins, which for a watch says more than how long it lasts."""
+        began = time.perf_counter()
+        code: int | str = NO_ANSWER
+        try:
+            async with self._transport.stream(request, silence_seconds=SILENCE_SECONDS) as stream:
+                code = stream.status
+                API_REQUESTS.of(request.verb, request.resource, code).observe(time.perf_counter() - began)
+                yield stream
+        finally:
+            if code == NO_ANSWER:
+                API_REQUESTS.of(request.verb, request.resource, code).observe(time.perf_counter() - began)
 
     def decode(self, line: bytes, *, what: str = "watch", grant: str = "") -> WatchEvent[Object] | Bookmark | None:
         """One line of a watch; None for an object that does not fit its type, which is logged.

@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import logging
+import math
+import time
 from typing import Any, NamedTuple
 
 from vk_core.api.coordination import Lease
@@ -89,7 +91,13 @@ class NodeLease:
         self._seconds = duration.total_seconds()
         self._own = ProcessIdentity.own()
         self._version = ""
+        self._written_seconds = -math.inf
         self.node_uid = ""
+
+    @property
+    def age_seconds(self) -> float:
+        """How long ago the lease was renewed, by our own clock; infinite before it was ours."""
+        return time.monotonic() - self._written_seconds
 
     async def acquire(self) -> None:
         """Become the holder, waiting for as long as another process is, and for a server that is away."""
@@ -195,16 +203,20 @@ class NodeLease:
         if lease is not None:
             await self._write(lease.metadata.resource_version)
             return
+        began = time.monotonic()
         body = self._body()
         body["metadata"]["name"] = self._node_name
         made = await self._client.create(LEASES, body, namespace=NAMESPACE)
         self._version = made.metadata.resource_version
+        self._written_seconds = began
 
     async def _write(self, version: str) -> None:
+        began = time.monotonic()
         body = self._body()
         body["metadata"]["resourceVersion"] = version
         answer = await self._client.patch(LEASES, self._node_name, body, namespace=NAMESPACE, patch_type="merge")
         self._version = answer.metadata.resource_version
+        self._written_seconds = began
 
     def _body(self) -> dict[str, Any]:
         metadata: dict[str, Any] = {"annotations": {PROCESS_ANNOTATION: str(self._own)}}

@@ -31,6 +31,7 @@ from vk_core.pod.publisher import PodPublisher
 from vk_core.pod.status import NodeFacts
 from vk_core.provider.capabilities import NotifiesPods
 from vk_core.provider.protocol import Provider
+from vk_core.telemetry.metrics import QUEUES
 
 WRITERS = 32
 """Pods whose status is written at once; more do not make an API server faster."""
@@ -86,6 +87,8 @@ class PodController:
         self._publishes: KeyedQueue[str] = KeyedQueue(
             "status", self._publisher.publish, workers=WRITERS, show=self._name_of
         )
+        self._syncs.observer = QUEUES.observer("sync", self._syncs.__len__)
+        self._publishes.observer = QUEUES.observer("status", self._publishes.__len__)
         self._informer = Informer(
             client,
             POD_CHANGES,

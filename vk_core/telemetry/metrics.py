@@ -13,6 +13,8 @@ from typing import Literal
 from prometheus_client import CollectorRegistry, Counter, Gauge, Info, PlatformCollector, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
+from vk_core.telemetry.queues import Queues
+from vk_core.telemetry.tally import Durations
 from vk_core.version import __version__
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
@@ -30,6 +32,35 @@ STREAMS_OPEN = Gauge(
     "virtual_kubelet_streams_open", "Streaming connections that are open now.", ["kind"], registry=REGISTRY
 )
 STREAMS = Counter("virtual_kubelet_streams", "Streaming connections since the start.", ["kind"], registry=REGISTRY)
+
+API_REQUESTS = Durations(
+    "rest_client_request_duration_seconds",
+    "Requests to the API server; those that get no answer have the code <error>.",
+    ["verb", "resource", "code"],
+    total="rest_client_requests",
+)
+"""`code` is the status of HTTP or `NO_ANSWER`; of a watch it is counted how long it takes to begin."""
+
+NO_ANSWER = "<error>"
+
+PROVIDER_CALLS = Durations(
+    "virtual_kubelet_provider_call_duration_seconds",
+    "Calls of the provider's methods; the outcome is ok or the kind of error.",
+    ["method", "outcome"],
+    total="virtual_kubelet_provider_calls",
+)
+
+QUEUES = Queues()
+
+for _collector in (API_REQUESTS, PROVIDER_CALLS, QUEUES):
+    REGISTRY.register(_collector)
+
+WATCH_RESTARTS = Counter(
+    "virtual_kubelet_watch_restarts",
+    "Watches that ended for whatever reason and were begun again.",
+    ["resource"],
+    registry=REGISTRY,
+)
 
 
 @contextlib.contextmanager

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from typing import Any
 
-from prometheus_client.core import HistogramMetricFamily
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
@@ -45,16 +46,18 @@ class Durations(Collector):
         name: of the metric, ends in `_seconds`.
         documentation: its HELP.
         labels: their names; the values come in the same order.
+        total: name of a counter that says the same without durations, where readers expect one; without `_total`.
     """
 
-    def __init__(self, name: str, documentation: str, labels: Sequence[str]) -> None:
+    def __init__(self, name: str, documentation: str, labels: Sequence[str], *, total: str = "") -> None:
         self._name = name
         self._documentation = documentation
         self._labels = tuple(labels)
-        self._tallies: dict[tuple[str, ...], Tally] = {}
+        self._total = total
+        self._tallies: dict[tuple[str | int, ...], Tally] = {}
 
-    def of(self, *values: str) -> Tally:
-        """The series with these values of the labels, made at its first use; worth keeping on a hot path."""
+    def of(self, *values: str | int) -> Tally:
+        """The series with these values of the labels, made at its first use."""
         tally = self._tallies.get(values)
         if tally is None:
             tally = self._tallies[values] = Tally()
@@ -62,14 +65,23 @@ class Durations(Collector):
 
     def describe(self) -> list[Metric]:
         """The names it will use, so that registering it collects nothing."""
-        return [HistogramMetricFamily(self._name, self._documentation, labels=self._labels)]
+        return [*self._families()]
 
     def collect(self) -> Iterator[Metric]:
         """What was counted until now."""
-        family = HistogramMetricFamily(self._name, self._documentation, labels=self._labels)
-        for values, tally in self._tallies.items():
-            family.add_metric(values, cumulative(tally), tally.seconds)
-        yield family
+        histogram, *totals = self._families()
+        for found, tally in self._tallies.items():
+            values = tuple(map(str, found))
+            histogram.add_metric(values, cumulative(tally), tally.seconds)
+            for total in totals:
+                total.add_metric(values, tally.count)
+        yield from (histogram, *totals)
+
+    def _families(self) -> tuple[Any, ...]:
+        histogram = HistogramMetricFamily(self._name, self._documentation, labels=self._labels)
+        if not self._total:
+            return (histogram,)
+        return histogram, CounterMetricFamily(self._total, self._documentation, labels=self._labels)
 
 
 def cumulative(tally: Tally) -> list[tuple[str, float]]:

@@ -66,5 +66,5 @@ def _bytes(summary: Summary) -> int:
 
 def _newest(summary: Summary) -> Time:
     """When the newest sample was taken; now if there is none."""
-    times = [item.cpu.time for pod in summary.pods for item in (pod, *pod.containers) if item.cpu is not None]
-    return max(times, default=utc_now())
+    samples = [cpu for pod in summary.pods for cpu in (pod.cpu, *(container.cpu for container in pod.containers))]
+    return max((cpu.time for cpu in samples if cpu is not None), default=utc_now())
