@@ -151,5 +151,19 @@ async def test_an_end_that_fails_is_logged_unless_only_the_connection_broke(capl
             await started.wait()
             session.gone.set()
             await serving
-        assert ("ending it failed" in caplog.text) is logged
+        assert ("failed after its client was gone" in caplog.text) is logged
         caplog.clear()
+
+
+async def test_a_call_that_fails_just_when_its_client_goes_is_logged_and_told_to_nobody(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    session = FakeSession()
+
+    async def call(_io: ContainerIO) -> Outcome:
+        session.gone.set()
+        raise KeyError("bug")
+
+    await serve(session, Work("executing command in", call))
+    assert session.told == []
+    assert "Traceback" in caplog.text

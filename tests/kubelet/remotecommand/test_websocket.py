@@ -6,7 +6,8 @@ import asyncio
 import base64
 import contextlib
 import json
-from collections.abc import AsyncIterator, Sequence
+import socket
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import Any
 
 import aiohttp
@@ -29,6 +30,14 @@ pytestmark = pytest.mark.usefixtures("nothing_left")
 V4 = "v4.channel.k8s.io"
 V5 = "v5.channel.k8s.io"
 ALL = "&input=1&output=1&error=1"
+
+
+def _transport(ws: aiohttp.ClientWebSocketResponse) -> asyncio.Transport:
+    connection = ws._response.connection
+    assert connection is not None
+    transport = connection.transport
+    assert isinstance(transport, asyncio.Transport)
+    return transport
 
 
 async def both(_command: Sequence[str], io: ContainerIO) -> int:
@@ -169,9 +178,7 @@ async def test_a_client_whose_connection_breaks_ends_its_command() -> None:
     endless = Endless()
     async with node(endless) as (url, _), websocket(url, V5, path=EXEC + ALL) as ws:
         await soon(endless.started)
-        transport = ws.get_extra_info("socket")
-        assert transport is not None
-        ws._response.connection.transport.abort()  # type: ignore[union-attr]
+        _transport(ws).abort()
         await soon(endless.cancelled)
 
 
@@ -193,7 +200,7 @@ async def test_input_that_nobody_reads_stays_with_the_client_and_its_leaving_is_
         assert io.stdin.held < CAPACITY + 64 * 1024
         assert not endless.cancelled.is_set()
         sending.cancel()
-        ws._response.connection.transport.abort()  # type: ignore[union-attr]
+        _transport(ws).abort()
         await soon(endless.cancelled)
 
 
@@ -235,14 +242,45 @@ async def test_a_client_that_does_not_read_stops_the_command() -> None:
             written += 64 * 1024
 
     async with node(yes) as (url, _), websocket(url, V4, path=EXEC + ALL) as ws:
-        ws._response.connection.transport.pause_reading()  # type: ignore[union-attr]
+        _transport(ws).pause_reading()
         before = -1
         while before != written:
             before = written
             await asyncio.sleep(0.1)
         # The sockets' own buffers, which the kernel lets grow, and a little of ours.
         assert written < 16 * 1024 * 1024
-        ws._response.connection.transport.abort()  # type: ignore[union-attr]
+        _transport(ws).abort()
+
+
+async def test_what_is_still_under_way_is_waited_for_however_late_the_client_reads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(messages, "LINGER_SECONDS", 0.05)
+    monkeypatch.setattr(messages, "LOOK_SECONDS", 0.05)
+    data = bytes(range(256)) * 2_000
+    ended = asyncio.Event()
+
+    async def much(_command: Sequence[str], io: ContainerIO) -> int:
+        assert io.stdin is not None
+        assert io.stdout is not None
+        await io.stdin.read()
+        await io.stdout.write(data)
+        ended.set()
+        return 0
+
+    async with node(much) as (url, _), websocket(url, V4, path=EXEC + ALL) as ws:
+        transport = _transport(ws)
+        sock = transport.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32768)
+        await ws.send_bytes(b"\x00go")
+        transport.pause_reading()
+        await soon(ended)
+        await asyncio.sleep(0.3)
+        await ws.ping()
+        transport.resume_reading()
+        heard = await listen(ws)
+    assert heard.channel(1) == data
+    assert heard.messages[-1][0] == 3
 
 
 async def test_a_session_without_a_byte_is_closed_and_its_command_ended() -> None:
@@ -349,14 +387,14 @@ class FakeConnection:
         self.incoming = incoming
         self.close_code: int | None = None
 
-    async def messages(self) -> AsyncIterator[bytes]:
+    async def messages(self) -> AsyncGenerator[bytes, None]:
         for message in self.incoming:
             yield message
 
     async def wait_looking_after_client(self, waiting: Any) -> None:
         waiting.close()
 
-    async def close(self, code: int = 1000) -> None:
+    async def say_close(self, code: int = 1000) -> None:
         self.close_code = code
 
 

@@ -100,7 +100,7 @@ async def _receive(messages: MessageConnection, channels: Sequence[_PortChannels
         log.debug("a client went away while its bytes waited")
     except ValueError as error:
         log.info("a client sent what is no message: %s", error)
-        await messages.close(WSCloseCode.INVALID_TEXT)
+        await messages.say_close(WSCloseCode.INVALID_TEXT)
     finally:
         gone.set()
 

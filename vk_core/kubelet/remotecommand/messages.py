@@ -9,15 +9,19 @@ import asyncio
 import contextlib
 import datetime as dt
 import logging
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 
 from aiohttp import WSCloseCode, WSMsgType, web
 from aiohttp.abc import AbstractStreamWriter
 
 from vk_core.kubelet.idle import IdleTimer
+from vk_core.kubelet.sockets import keep_alive, unsent
 
 LINGER_SECONDS = 30.0
-"""How long the client may take to read the rest and to answer the close frame."""
+"""How long the client may take to answer the close frame when everything has reached its machine."""
+
+LOOK_SECONDS = 1.0
+"""How often is looked whether everything has."""
 
 MAX_MESSAGE = 4 * 1024 * 1024
 """The longest message that a client may send; kubectl's have 32 KiB, other clients send what they are given."""
@@ -50,6 +54,9 @@ class MessageConnection:
         self._writer = writer
         self._idle = IdleTimer(idle, self._on_idle)
         self._draining: asyncio.Task[None] | None = None
+        self._said_close = False
+        self._receiving = False
+        self._client_left = asyncio.Event()
 
     async def send(self, message: bytes, *, text: bool) -> None:
         """Send a message and wait while the client does not keep up.
@@ -61,20 +68,26 @@ class MessageConnection:
         await self._drained()
         self._idle.touch()
 
-    async def messages(self) -> AsyncIterator[bytes]:
+    async def messages(self) -> AsyncGenerator[bytes, None]:
         """What the client sends, until it closes, breaks the protocol or is gone."""
-        while True:
-            message = await self.response.receive()
-            self._idle.touch()
-            if message.type is WSMsgType.BINARY:
-                yield message.data
-            elif message.type is WSMsgType.TEXT:
-                yield message.data.encode()
-            elif message.type is WSMsgType.PING:
-                await self.response.pong(message.data)
-                await self._drained()
-            elif message.type is not WSMsgType.PONG:
-                return
+        self._receiving = True
+        try:
+            while True:
+                message = await self.response.receive()
+                self._idle.touch()
+                if message.type is WSMsgType.BINARY:
+                    yield message.data
+                elif message.type is WSMsgType.TEXT:
+                    yield message.data.encode()
+                elif message.type is WSMsgType.PING:
+                    await self.response.pong(message.data)
+                    await self._drained()
+                elif message.type is not WSMsgType.PONG:
+                    await self.say_close()
+                    return
+        finally:
+            self._receiving = False
+            self._client_left.set()
 
     async def wait_looking_after_client(self, waiting: Awaitable[None]) -> None:
         """Wait for something without reading from the client, and notice all the same when it is gone.
@@ -90,16 +103,49 @@ class MessageConnection:
         finally:
             task.cancel()
 
-    async def close(self, code: WSCloseCode = WSCloseCode.OK) -> None:
-        """Say that this was all, and wait until the client has taken it."""
-        await self.response.close(code=code)
+    async def say_close(self, code: WSCloseCode = WSCloseCode.OK) -> None:
+        """Send a close frame, the first time; nothing may be sent behind it."""
+        if not self._said_close and not self.response.closed:
+            self._said_close = True
+            with contextlib.suppress(ConnectionError):
+                await self.response.send_frame(code.to_bytes(2, "big"), WSMsgType.CLOSE)
+
+    async def close(self) -> None:
+        """Say that this was all, and wait until the client has taken it, however long that takes.
+
+        A connection that was closed while the client still sends, pings for instance, would lose what is under way;
+        so whoever takes `messages` goes on to do so.
+        """
+        await self.say_close()
+        ignoring = None if self._receiving or self._client_left.is_set() else asyncio.create_task(self._ignore())
+        try:
+            await self._linger()
+        finally:
+            if ignoring is not None:
+                ignoring.cancel()
+                await asyncio.gather(ignoring, return_exceptions=True)
+
+    async def _ignore(self) -> None:
+        async for _ in self.messages():
+            pass
+
+    async def _linger(self) -> None:
+        left = LINGER_SECONDS
+        while left > 0 and not self._client_left.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._client_left.wait()
+            if not unsent(self._transport):
+                left -= LOOK_SECONDS
 
     def end(self) -> None:
-        """Let go of the connection, at once unless it was closed properly."""
+        """Let go of the connection, at once if something is still under way: whoever wants it delivered has waited."""
         self._idle.cancel()
         if self._draining is not None:
             self._draining.cancel()
-        if not self.response.closed:
+        if self._said_close and not self._transport.get_write_buffer_size():
+            self._transport.close()
+        else:
             self._transport.abort()
 
     async def _drained(self) -> None:
@@ -131,8 +177,9 @@ async def open_messages(request: web.Request, subprotocol: str, idle: dt.timedel
     if transport is None:
         raise ConnectionResetError("the client went away")
     response = web.WebSocketResponse(
-        timeout=LINGER_SECONDS,
-        autoping=False,  # a ping is a sign of life, which has to be seen
+        # aiohttp closes at once when something is being received meanwhile, and does not count pings as life.
+        autoclose=False,
+        autoping=False,
         compress=False,
         max_msg_size=MAX_MESSAGE,
         protocols=(subprotocol,) if subprotocol else (),
@@ -142,6 +189,7 @@ async def open_messages(request: web.Request, subprotocol: str, idle: dt.timedel
         response.headers["Sec-WebSocket-Protocol"] = subprotocol
     writer = await response.prepare(request)
     transport.set_write_buffer_limits(high=WRITE_BUFFER)
+    keep_alive(transport)
     connection = MessageConnection(response, transport, writer, idle)
     try:
         yield connection

@@ -41,12 +41,16 @@ class Work:
 async def serve(session: Session, work: Work) -> None:
     """Do the work until it is done or the client is gone, and tell the client how it ended."""
     task = asyncio.create_task(work.call(session.io), name=f"{work.action} container")
+    told = False
     try:
         await done_or_set(task, session.gone)
         if task.done() and not session.gone.is_set():
+            told = True
             await session.finish(outcome_of(task, work.action))
     finally:
         await end(task, work.action)
+        if task.done() and not told:
+            _log_failure(task, work.action)
 
 
 async def done_or_set(task: asyncio.Task[Any], event: asyncio.Event) -> None:
@@ -83,17 +87,15 @@ async def end(task: asyncio.Task[Any], action: str) -> None:
     if not task.done():
         log.error("%s container: the provider does not end its call %g s after cancelling it", action, STOP_SECONDS)
         task.add_done_callback(_look_at)
-        return
-    _log_failed_end(task, action)
 
 
-def _log_failed_end(task: asyncio.Task[Any], action: str) -> None:
+def _log_failure(task: asyncio.Task[Any], action: str) -> None:
     error = None if task.cancelled() else task.exception()
     if isinstance(error, BaseExceptionGroup):
         error = first_error(error)
     # What reads from or writes to a client that is gone gets a ConnectionError, which says nothing new.
-    if error is not None and not isinstance(error, ConnectionError):
-        log.error("%s container: ending it failed", action, exc_info=error)
+    if error is not None and not isinstance(error, ConnectionError | ProviderError):
+        log.error("%s container: failed after its client was gone", action, exc_info=error)
 
 
 def _look_at(task: asyncio.Task[Any]) -> None:

@@ -7,6 +7,7 @@ reads stays in the network. The command's end is a message on the error channel 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime as dt
 import logging
 
@@ -72,13 +73,14 @@ class WebSocketSession:
     async def receive(self) -> None:
         """Take in what the client sends until it is gone."""
         try:
-            async for message in self._connection.messages():
-                await self._take(message)
+            async with contextlib.aclosing(self._connection.messages()) as messages:
+                async for message in messages:
+                    await self._take(message)
         except ConnectionError:
             log.debug("a client went away while its input waited")
         except ValueError as error:
             log.debug("a client sent what is no message: %s", error)
-            await self._connection.close(WSCloseCode.INVALID_TEXT)
+            await self._connection.say_close(WSCloseCode.INVALID_TEXT)
         finally:
             self.gone.set()
             self._stdin.break_off()

@@ -12,14 +12,12 @@ import asyncio
 import contextlib
 import datetime as dt
 import logging
-import select
-import socket
-import sys
 from collections.abc import AsyncIterator, Callable
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
+from vk_core.kubelet.sockets import hung_up, keep_alive, unsent
 from vk_core.kubelet.spdy.connection import SpdyConnection
 from vk_core.kubelet.upgrade import PROTOCOL_HEADER, SPDY
 
@@ -31,9 +29,6 @@ FLUSH_SECONDS = 5.0
 
 HANGUP_SECONDS = 5.0
 """How often a client is looked for whose bytes are not read at the moment."""
-
-KEEPALIVE_SECONDS = 15
-"""When and how often the kernel asks a silent client's machine whether it is still there."""
 
 WRITE_HIGH = 256 * 1024
 
@@ -128,7 +123,7 @@ class _TransportWire(asyncio.Protocol):
         self._connection = connection
         self._transport.set_protocol(self)
         self._transport.set_write_buffer_limits(high=WRITE_HIGH)
-        _keep_alive(self._transport)
+        keep_alive(self._transport)
         self._transport.write(
             "HTTP/1.1 101 Switching Protocols\r\n"
             f"Connection: Upgrade\r\nUpgrade: {SPDY}\r\n{PROTOCOL_HEADER}: {protocol}\r\n\r\n".encode()
@@ -143,8 +138,8 @@ class _TransportWire(asyncio.Protocol):
         return self._transport.get_write_buffer_size()
 
     def unsent(self) -> int:
-        """Bytes that the client's machine has not confirmed; those in the kernel are counted where it tells."""
-        return self.pending() + _in_kernel(self._transport)
+        """Bytes that the client's machine has not confirmed."""
+        return unsent(self._transport)
 
     def pause_reading(self) -> None:
         if not self._transport.is_closing():
@@ -190,7 +185,7 @@ class _TransportWire(asyncio.Protocol):
 
     def _look_for_client(self) -> None:
         """Notice that the client has gone while its bytes are not read, for then its leaving is not seen either."""
-        if _hung_up(self._transport):
+        if hung_up(self._transport):
             log.info("a client has gone while the bytes it had sent were waiting")
             self._transport.abort()
             self._lose()
@@ -205,33 +200,3 @@ class _TransportWire(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-
-def _keep_alive(transport: asyncio.Transport) -> None:
-    sock = transport.get_extra_info("socket")
-    if sock is None or sock.family not in {socket.AF_INET, socket.AF_INET6}:
-        return
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name in ("TCP_KEEPIDLE", "TCP_KEEPINTVL"):
-        if hasattr(socket, name):
-            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), KEEPALIVE_SECONDS)
-
-
-def _hung_up(transport: asyncio.Transport) -> bool:
-    """Whether the other end has closed, whatever of it waits to be read."""
-    sock = transport.get_extra_info("socket")
-    if sock is None or sock.fileno() < 0 or not hasattr(select, "poll"):
-        return False
-    poll = select.poll()
-    poll.register(sock.fileno(), getattr(select, "POLLRDHUP", 0))
-    return bool(poll.poll(0))
-
-
-def _in_kernel(transport: asyncio.Transport) -> int:
-    sock = transport.get_extra_info("socket")
-    if sys.platform != "linux" or sock is None or sock.fileno() < 0:
-        return 0
-    import fcntl
-    import termios
-
-    return int.from_bytes(fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4)), sys.byteorder)
