@@ -50,6 +50,7 @@ class _Pair:
         self._streams: dict[str, SpdyStream] = {}
         self._complete = asyncio.Event()
         self._complaint = ""
+        self._is_left = False
 
     def add(self, kind: str, stream: SpdyStream) -> None:
         """One more stream of this connection."""
@@ -60,7 +61,7 @@ class _Pair:
             stream.reply()
             self._streams[kind] = stream
         if kind == DATA:
-            stream.on_reset = self.task.cancel
+            stream.on_reset = self._leave
         if self._complaint or len(self._streams) == len((DATA, ERROR)):
             self._complete.set()
 
@@ -71,11 +72,16 @@ class _Pair:
             stream.discard()
             stream.end()
 
+    def _leave(self) -> None:
+        """The client wants no more of this connection, as kubectl does when the other side is done: no error."""
+        self._is_left = True
+        self.task.cancel()
+
     async def _serve(self, forward: Forward, creation_seconds: float) -> None:
         # The client may go away at any time, and there is nobody to tell then.
         with contextlib.suppress(ConnectionError):
             text = await self._forwarded(forward, creation_seconds)
-            if text:
+            if text and not self._is_left:
                 await self._fail(text)
             else:
                 self._streams[DATA].end()
