@@ -21,6 +21,7 @@ from vk_core.kubelet.certificates.keypair import KeyPair, Subject
 from vk_core.kubelet.certificates.rotation import CLIENT, Rotation
 from vk_core.kubelet.certificates.store import PairFile, state_folder
 from vk_core.runtime.options import NodeOptions
+from vk_core.telemetry.metrics import CERTIFICATES
 from vk_core.version import __version__
 
 USER_AGENT = f"virtual-kubelet/{__version__}"
@@ -42,7 +43,8 @@ async def bootstrapped(options: NodeOptions, bootstrap: Path) -> AsyncIterator[t
     clients: list[KubeClient] = []
     renewed = asyncio.Event()
 
-    def use(_: KeyPair) -> None:
+    def use(pair: KeyPair) -> None:
+        CERTIFICATES.used_until("client", pair.not_after)
         renewed.set()
 
     rotation = Rotation(lambda: clients[-1], CLIENT, lambda: Subject(options.node_name), file, use, must_keep=True)

@@ -14,6 +14,7 @@ from vk_core.errors import VirtualKubeletError
 from vk_core.kube.client import KubeClient
 from vk_core.kubelet.backend import KubeletBackend
 from vk_core.kubelet.health import Check, Health
+from vk_core.kubelet.metrics.node import node_metrics
 from vk_core.node.controller import NodeController
 from vk_core.node.lease import NodeLease
 from vk_core.node.view import NodeDefaults, NodeView, local_address
@@ -21,6 +22,7 @@ from vk_core.pod.controller import PodController
 from vk_core.provider.plugin import ProviderContext, ProviderPlugin
 from vk_core.provider.protocol import Provider
 from vk_core.runtime.connection import cluster_id, connect, restriction_of
+from vk_core.runtime.counting import counted
 from vk_core.runtime.kubeletapi import KubeletApi, check_files
 from vk_core.runtime.lifecycle import (
     RELEASE_SECONDS,
@@ -135,7 +137,7 @@ class VirtualNode:
         address = options.internal_ip or await local_address(server)
         restriction = await restriction_of(client, options.node_name)
         with contextlib.closing(KubeletApi(options, client)) as api:
-            provider = self._plugin.create(self._context(owner, address, api.port))
+            provider = counted(self._plugin.create(self._context(owner, address, api.port)))
             ready.waiting_for = "the provider did not start"
             async with started(provider):
                 view = NodeView(self._defaults(address, api.port), provider, self._decorate_node)
@@ -152,7 +154,9 @@ class VirtualNode:
                 await node.prepare()
                 pods = self._pods(client, provider, owner, node)
                 backend, health = self._backend(provider, pods), _health(pods)
-                async with api.serving(backend, health, lambda: node.addresses) as keep_fresh:
+                async with contextlib.AsyncExitStack() as stack:
+                    stack.enter_context(node_metrics(backend, lambda: lease.age_seconds))
+                    keep_fresh = await stack.enter_async_context(api.serving(backend, health, lambda: node.addresses))
                     ready.waiting_for = "the provider did not say which pods it has"
                     self.running = True
                     await run_together(

@@ -13,6 +13,7 @@ from typing import Literal
 from prometheus_client import CollectorRegistry, Counter, Gauge, Info, PlatformCollector, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
+from vk_core.telemetry.expiry import Certificates
 from vk_core.telemetry.queues import Queues
 from vk_core.telemetry.tally import Durations
 from vk_core.version import __version__
@@ -52,7 +53,9 @@ PROVIDER_CALLS = Durations(
 
 QUEUES = Queues()
 
-for _collector in (API_REQUESTS, PROVIDER_CALLS, QUEUES):
+CERTIFICATES = Certificates()
+
+for _collector in (API_REQUESTS, PROVIDER_CALLS, QUEUES, CERTIFICATES):
     REGISTRY.register(_collector)
 
 WATCH_RESTARTS = Counter(

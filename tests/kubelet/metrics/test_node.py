@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import math
 
 import aiohttp
-import pytest
 from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -30,20 +28,13 @@ async def scraped() -> dict[tuple[str, ...], float]:
 
 async def test_the_node_is_described_as_it_is_at_the_moment_of_the_scrape() -> None:
     pods = [running_pod(), replace(pod_with("a", name="done"), status=status_of(ended("a"), phase="Succeeded"))]
-    tomorrow = dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
-    with node_metrics(
-        backend_of(ScriptedProvider(), pods),
-        lease_age_seconds=lambda: 3.5,
-        certificates={"server": lambda: tomorrow, "client": lambda: None},
-    ):
+    with node_metrics(backend_of(ScriptedProvider(), pods), lambda: 3.5):
         found = await scraped()
         assert found["kubelet_node_name", "virtual"] == 1
         assert found["virtual_kubelet_pods", "Running"] == found["virtual_kubelet_pods", "Succeeded"] == 1
         assert found["virtual_kubelet_pods", "Failed"] == 0
         assert found["kubelet_running_pods",] == 1
         assert found["virtual_kubelet_lease_age_seconds",] == 3.5
-        assert found["kubelet_certificate_manager_server_ttl_seconds",] == pytest.approx(86400, abs=60)
-        assert ("kubelet_certificate_manager_client_ttl_seconds",) not in found
         pods.clear()
         assert (await scraped())["kubelet_running_pods",] == 0
     assert b"kubelet_node_name" not in exposition(), "a node that ended is no longer shown"
@@ -51,5 +42,5 @@ async def test_the_node_is_described_as_it_is_at_the_moment_of_the_scrape() -> N
 
 async def test_a_lease_that_was_never_renewed_has_no_age() -> None:
     backend = backend_of(ScriptedProvider(), [])
-    with node_metrics(backend, lease_age_seconds=lambda: math.inf, certificates={}):
+    with node_metrics(backend, lambda: math.inf):
         assert ("virtual_kubelet_lease_age_seconds",) not in await scraped()

@@ -19,6 +19,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from OpenSSL import SSL, crypto
 
 from vk_core.kubelet.certificates.keypair import KeyPair
+from vk_core.telemetry.metrics import CERTIFICATES
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
@@ -111,6 +112,7 @@ class ServingContext(ssl.SSLContext):
         """Show another certificate from the next handshake on."""
         self._context = _make_context(pair, self.authorities)
         self.pair = pair
+        CERTIFICATES.used_until("server", pair.not_after)
 
     def trust(self, authorities: Authorities) -> None:
         """Believe other authorities about clients, at once."""

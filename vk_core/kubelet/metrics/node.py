@@ -1,13 +1,11 @@
-"""Metrics about the node that are read when somebody scrapes: its pods, its lease, its certificates."""
+"""Metrics about the node that are read when somebody scrapes: its pods, its lease."""
 
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from typing import Literal, TypeAlias
+from collections.abc import Callable, Iterator
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
@@ -18,22 +16,16 @@ from vk_core.telemetry.metrics import REGISTRY
 
 PHASES = ("Pending", "Running", "Succeeded", "Failed", "Unknown")
 
-Expiries: TypeAlias = Mapping[Literal["server", "client"], Callable[[], dt.datetime | None]]
-"""When the certificate that the node serves with, or shows to the API server, runs out; None without one."""
-
 
 @contextlib.contextmanager
-def node_metrics(
-    backend: KubeletBackend, *, lease_age_seconds: Callable[[], float], certificates: Expiries
-) -> Iterator[None]:
+def node_metrics(backend: KubeletBackend, lease_age_seconds: Callable[[], float]) -> Iterator[None]:
     """Have the node in `/metrics` for as long as the context lasts.
 
     Args:
         backend: the node and its pods.
         lease_age_seconds: how long ago the lease was renewed; infinite if it was not.
-        certificates: when they run out.
     """
-    collector = NodeCollector(backend, lease_age_seconds, certificates)
+    collector = NodeCollector(backend, lease_age_seconds)
     REGISTRY.register(collector)
     try:
         yield
@@ -44,10 +36,9 @@ def node_metrics(
 class NodeCollector(Collector):
     """Asks the node."""
 
-    def __init__(self, backend: KubeletBackend, lease_age_seconds: Callable[[], float], certificates: Expiries) -> None:
+    def __init__(self, backend: KubeletBackend, lease_age_seconds: Callable[[], float]) -> None:
         self._backend = backend
         self._lease_age_seconds = lease_age_seconds
-        self._certificates = certificates
 
     def describe(self) -> list[Metric]:
         """Nothing: a second node of the same process must not be refused for having the same names."""
@@ -62,12 +53,6 @@ class NodeCollector(Collector):
         age = self._lease_age_seconds()
         if not math.isinf(age):
             yield GaugeMetricFamily("virtual_kubelet_lease_age_seconds", "Since the last renewal of the lease.", age)
-        for whose, expiry in self._certificates.items():
-            expires = expiry()
-            if expires is not None:
-                name = f"kubelet_certificate_manager_{whose}_ttl_seconds"
-                left = (expires - dt.datetime.now(dt.UTC)).total_seconds()
-                yield GaugeMetricFamily(name, f"Until the node's {whose} certificate runs out.", left)
 
     def _pods(self) -> Iterator[Metric]:
         phases: Counter[str] = Counter()
