@@ -41,6 +41,7 @@ class RunningPod:
         self._reason = ""
         self._deleted = asyncio.Event()
         self._kill: asyncio.TimerHandle | None = None
+        self._kill_at = 0.0
         self._folder = machine.folder / pod.metadata.uid
         self._inits = self._make(pod.spec.init_containers)
         self._mains = self._make(pod.spec.containers)
@@ -167,9 +168,11 @@ class RunningPod:
     def _kill_in(self, seconds: int) -> None:
         """Kill what still runs then, or earlier if that was arranged before."""
         loop = asyncio.get_running_loop()
-        if self._kill and self._kill.when() <= loop.time() + seconds:
+        when = loop.time() + seconds
+        if self._kill and self._kill_at <= when:  # what uvloop returns for no delay at all cannot be asked
             return
         self._cancel_kill()
+        self._kill_at = when
         self._kill = loop.call_later(seconds, self._signal, signal.SIGKILL)
 
     def _cancel_kill(self) -> None:
