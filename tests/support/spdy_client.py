@@ -8,7 +8,7 @@ import ssl
 import struct
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from vk_core.kubelet.spdy.dictionary import DICTIONARY
@@ -33,6 +33,9 @@ class Writer(Protocol):
     async def drain(self) -> None: ...
 
     def close(self) -> None: ...
+
+    @property
+    def transport(self) -> Any: ...
 
 
 class Refused(Exception):
@@ -155,6 +158,10 @@ class SpdyClient:
         self._receiving.cancel()
         self._writer.close()
         self._end()
+
+    def kill(self) -> None:
+        """Leave as a process does that is killed."""
+        self._writer.transport.abort()
 
     async def _receive(self) -> None:
         try:
