@@ -1,8 +1,9 @@
-"""The kubelet API on a free port of 127.0.0.1 without TLS, over a provider whose behaviour the test decides."""
+"""The kubelet API on a free port of 127.0.0.1, over a provider whose behaviour the test decides."""
 
 from __future__ import annotations
 
 import contextlib
+import ssl
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 
@@ -113,7 +114,7 @@ def backend_of(provider: Provider, pods: Iterable[Pod]) -> KubeletBackend:
 
 
 @contextlib.asynccontextmanager
-async def serving(*attach: Attach) -> AsyncIterator[str]:
+async def serving(*attach: Attach, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
     """An application with these routes, such as `lambda app: attach_stats_routes(app, backend)`; yields its URL."""
     app = web.Application(middlewares=[answer_refusals])
     for add in attach:
@@ -122,10 +123,10 @@ async def serving(*attach: Attach) -> AsyncIterator[str]:
     runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, "127.0.0.1", 0)
+        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
         await site.start()
         host, port = runner.addresses[0][:2]
-        yield f"http://{host}:{port}"
+        yield f"http{'s' if tls else ''}://{host}:{port}"
     finally:
         await runner.cleanup()
 

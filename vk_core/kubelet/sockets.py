@@ -18,8 +18,8 @@ KEEPALIVE_SECONDS = 15
 
 def keep_alive(transport: asyncio.Transport) -> None:
     """Let the kernel notice that the machine at the other end has vanished without a word."""
-    sock = _tcp_socket(transport)
-    if sock is None:
+    sock = _socket_of(transport)
+    if sock is None or sock.family not in {socket.AF_INET, socket.AF_INET6}:
         return
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name in ("TCP_KEEPIDLE", "TCP_KEEPINTVL"):
@@ -29,23 +29,31 @@ def keep_alive(transport: asyncio.Transport) -> None:
 
 def hung_up(transport: asyncio.Transport) -> bool:
     """Whether the other end has closed, whatever of it waits to be read."""
-    sock = transport.get_extra_info("socket")
-    if sock is None or sock.fileno() < 0 or not hasattr(select, "poll"):
+    sock = _socket_of(transport)
+    if sock is None or not hasattr(select, "poll"):
         return False
     poll = select.poll()
     poll.register(sock.fileno(), getattr(select, "POLLRDHUP", 0))
     return bool(poll.poll(0))
 
 
+def buffered(transport: asyncio.Transport) -> int:
+    """Bytes that were written and that the kernel has not taken; a transport that is closing looks after its own."""
+    # asyncio's TLS transport fails here once it was closed.
+    return 0 if transport.is_closing() else transport.get_write_buffer_size()
+
+
 def unsent(transport: asyncio.Transport) -> int:
     """Bytes that the machine at the other end has not confirmed; those in the kernel are counted where it tells."""
-    sock = transport.get_extra_info("socket")
-    if sock is None or sock.fileno() < 0 or not sys.platform.startswith("linux"):
-        return transport.get_write_buffer_size()
+    sock = _socket_of(transport)
+    if sock is None or not sys.platform.startswith("linux"):
+        return buffered(transport)
     in_kernel = int.from_bytes(fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4)), sys.byteorder)
-    return transport.get_write_buffer_size() + in_kernel
+    return buffered(transport) + in_kernel
 
 
-def _tcp_socket(transport: asyncio.Transport) -> socket.socket | None:
+def _socket_of(transport: asyncio.Transport) -> socket.socket | None:
+    if transport.is_closing():
+        return None
     sock: socket.socket | None = transport.get_extra_info("socket")
-    return sock if sock is not None and sock.family in {socket.AF_INET, socket.AF_INET6} else None
+    return sock if sock is not None and sock.fileno() >= 0 else None

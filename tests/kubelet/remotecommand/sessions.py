@@ -6,6 +6,7 @@ import asyncio
 import base64
 import contextlib
 import datetime as dt
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -25,7 +26,9 @@ EXEC = "/exec/default/web/main?command=x"
 
 
 @contextlib.asynccontextmanager
-async def node(command: Command | None = None, **timeouts: float) -> AsyncIterator[tuple[str, ScriptedProvider]]:
+async def node(
+    command: Command | None = None, *, tls: ssl.SSLContext | None = None, **timeouts: float
+) -> AsyncIterator[tuple[str, ScriptedProvider]]:
     """Serves exec, attach and run of one running container; time-outs in seconds by name."""
     provider = ScriptedProvider()
     if command is not None:
@@ -37,6 +40,7 @@ async def node(command: Command | None = None, **timeouts: float) -> AsyncIterat
         route(f"/exec{path}", exec_handler(backend, given)),
         route(f"/attach{path}", attach_handler(backend, given)),
         route(f"/run{path}", run_handler(backend, given)),
+        tls=tls,
     ) as url:
         yield url, provider
 
@@ -58,12 +62,14 @@ class Heard:
 
 
 @contextlib.asynccontextmanager
-async def websocket(url: str, *protocols: str, path: str = EXEC) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+async def websocket(
+    url: str, *protocols: str, path: str = EXEC, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
     """A client's WebSocket."""
     async with (
         asyncio.timeout(DEADLINE_SECONDS),
         aiohttp.ClientSession() as session,
-        session.ws_connect(url + path, protocols=protocols, max_msg_size=0, compress=0) as ws,
+        session.ws_connect(url + path, protocols=protocols, max_msg_size=0, compress=0, ssl=tls or True) as ws,
     ):
         yield ws
 

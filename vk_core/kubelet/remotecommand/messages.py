@@ -15,13 +15,16 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from aiohttp.abc import AbstractStreamWriter
 
 from vk_core.kubelet.idle import IdleTimer
-from vk_core.kubelet.sockets import keep_alive, unsent
+from vk_core.kubelet.sockets import buffered, keep_alive, unsent
 
 LINGER_SECONDS = 30.0
 """How long the client may take to answer the close frame when everything has reached its machine."""
 
 LOOK_SECONDS = 1.0
 """How often is looked whether everything has."""
+
+FLUSH_SECONDS = 5.0
+"""How long a closed connection may take to send its last bytes."""
 
 MAX_MESSAGE = 4 * 1024 * 1024
 """The longest message that a client may send; kubectl's have 32 KiB, other clients send what they are given."""
@@ -139,17 +142,19 @@ class MessageConnection:
                 left -= LOOK_SECONDS
 
     def end(self) -> None:
-        """Let go of the connection, at once if something is still under way: whoever wants it delivered has waited."""
+        """Let go of the connection: at once, or if a close frame was sent as soon as that has left."""
         self._idle.cancel()
         if self._draining is not None:
             self._draining.cancel()
-        if self._said_close and not self._transport.get_write_buffer_size():
-            self._transport.close()
-        else:
+        if not self._said_close:
             self._transport.abort()
+            return
+        if not self._transport.is_closing():
+            self._transport.close()
+        asyncio.get_running_loop().call_later(FLUSH_SECONDS, self._transport.abort)
 
     async def _drained(self) -> None:
-        if self._transport.get_write_buffer_size() <= WRITE_BUFFER:
+        if buffered(self._transport) <= WRITE_BUFFER:
             return
         # aiohttp lets all who write wait for one future: one of them that is cancelled must not take the others along.
         if self._draining is None or self._draining.done():
