@@ -21,6 +21,7 @@ from vk_core.kubelet.remotecommand.background import in_background
 from vk_core.kubelet.remotecommand.channels import CLOSE_VERSION, SUBPROTOCOLS, Subprotocol
 from vk_core.kubelet.remotecommand.inbox import Inbox
 from vk_core.kubelet.remotecommand.messages import MessageConnection, open_messages
+from vk_core.kubelet.remotecommand.runner import done_or_set
 
 PROTOCOLS: Mapping[str, Subprotocol] = {name: one for name, one in SUBPROTOCOLS.items() if one.version < CLOSE_VERSION}
 """By their names in `Sec-WebSocket-Protocol`; for forwarding all these versions mean the same."""
@@ -78,17 +79,21 @@ async def forward_channels(
 async def _run(
     messages: MessageConnection, channels: Sequence[_PortChannels], ports: Sequence[int], forward: Forward
 ) -> None:
+    async def serve_all() -> None:
+        async with asyncio.TaskGroup() as group:
+            for port, channel in zip(ports, channels, strict=True):
+                group.create_task(channel.serve(port, forward))
+
     gone = asyncio.Event()
     async with in_background(receive=_receive(messages, channels, gone)):
-        leaving = asyncio.create_task(gone.wait())
-        tasks = [asyncio.create_task(one.serve(port, forward)) for port, one in zip(ports, channels, strict=True)]
-        everything = asyncio.gather(*tasks)
+        serving = asyncio.create_task(serve_all())
         try:
-            await asyncio.wait((everything, leaving), return_when=asyncio.FIRST_COMPLETED)
+            await done_or_set(serving, gone)
         finally:
-            leaving.cancel()
-            everything.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            serving.cancel()
+            await asyncio.wait((serving,))
+        if not serving.cancelled():
+            serving.result()
 
 
 async def _receive(messages: MessageConnection, channels: Sequence[_PortChannels], gone: asyncio.Event) -> None:

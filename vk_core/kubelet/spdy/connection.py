@@ -88,17 +88,20 @@ class SpdyConnection:
         self._idle = IdleTimer(idle, self._expire)
 
     async def accept(self) -> SpdyStream:
-        """The next stream that the client has opened, neither accepted nor rejected yet.
+        """The next stream that the client has opened and not reset since, neither accepted nor rejected yet.
 
         Raises:
             SpdyClosed: there will be no more.
         """
-        while not self._arrived:
+        while True:
+            while self._arrived:
+                stream = self._arrived.popleft()
+                if not stream.was_reset:
+                    return stream
             if self._no_more:
                 raise SpdyClosed("the client opens no more streams")
             self._acceptor = asyncio.get_running_loop().create_future()
             await self._acceptor
-        return self._arrived.popleft()
 
     def discard(self) -> None:
         """Throw away what arrives on any stream, and take no more of them: only the end is waited for."""

@@ -68,6 +68,11 @@ class SpdyStream:
         """Bytes that have arrived and that nobody has read yet."""
         return self._queue.held
 
+    @property
+    def was_reset(self) -> bool:
+        """Whether either end has reset the stream."""
+        return isinstance(self._error, StreamReset)
+
     def reply(self) -> None:
         """Accept the stream; must be called before anything is sent on it."""
         if self._error is None:
