@@ -42,7 +42,7 @@ class NodeAgent(Process):
     Args:
         api: used to see the node become Ready.
         node: the node's name.
-        kubeconfig: with which credentials it runs.
+        kubeconfig: with which credentials it runs, unless `arguments` have a `--bootstrap-kubeconfig`.
         folder: for its log.
         arguments: further flags of `virtual-kubelet run`.
         environment: variables to add to this process's own.
@@ -58,17 +58,8 @@ class NodeAgent(Process):
         arguments: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        command = [
-            command_path(),
-            "run",
-            "--kubeconfig",
-            str(kubeconfig),
-            "--nodename",
-            node,
-            "--port",
-            "0",
-            *arguments,
-        ]
+        credentials = [] if "--bootstrap-kubeconfig" in arguments else ["--kubeconfig", str(kubeconfig)]
+        command = [command_path(), "run", *credentials, "--nodename", node, "--port", "0", *arguments]
         # Without colours, and without what the user has set for another node.
         own = {
             name: value

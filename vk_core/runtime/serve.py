@@ -43,6 +43,9 @@ LEAVE_SECONDS = 2.0
 REGISTER_ANYWAY_SECONDS = 5.0
 """A node whose provider is not ready after this is registered as not Ready."""
 
+EXTEND_WEBSOCKETS = "ExtendWebSocketsToKubelet"
+"""The kubelet API speaks kubectl's own WebSocket protocols, so that API servers need not translate them (KEP-4006)."""
+
 log = logging.getLogger("virtual_kubelet")
 
 
@@ -228,6 +231,7 @@ class VirtualNode:
             taint=options.taint,
             labels=options.labels,
             max_pods=options.max_pods,
+            declared_features=(EXTEND_WEBSOCKETS,),
         )
 
 

@@ -110,7 +110,7 @@ class Rotation:
         now = dt.datetime.now(dt.UTC)
         if kept is None or not kept.suits(self._subject()) or not kept.not_before <= now < kept.not_after:
             return False
-        self._take(kept)
+        self._take(kept, kept.not_before)
         return True
 
     async def follow(self) -> None:
@@ -159,12 +159,13 @@ class Rotation:
             if self._must_keep:
                 raise UsageError(f"--cert-dir: {text}") from error
             log.warning("%s", text)
-        self._take(pair)
+        self._take(pair, dt.datetime.now(dt.UTC))
         log.info("%s was signed, it is good until %s", self._signer.what, f"{pair.not_after:%Y-%m-%d %H:%M:%S} UTC")
 
-    def _take(self, pair: KeyPair) -> None:
+    def _take(self, pair: KeyPair, since: dt.datetime) -> None:
+        # Signers date certificates back by some minutes, which may be most of the life of a short one.
         self._pair = pair
-        self._renew_at = pair.at(random.uniform(*RENEW_BETWEEN))
+        self._renew_at = since + (pair.not_after - since) * random.uniform(*RENEW_BETWEEN)
         self._use(pair)
 
     def _due(self) -> bool:
