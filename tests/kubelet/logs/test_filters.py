@@ -48,6 +48,7 @@ def stamped(texts: list[bytes], *, whole: bool = True) -> bytes:
 @given(TEXTS, CUTS, st.booleans())
 @example([b"a"], [1], True)
 @example([b"x" * 50, b""], [20, 40, 81], True)
+@example([b"2026-01-02T03:04:05Z is not when it was written"], [21], True)
 async def test_times_are_stripped_from_every_line(texts: list[bytes], cuts: list[int], whole: bool) -> None:
     log = stamped(texts, whole=whole)
     expected = b"\n".join(texts) + (b"\n" if whole and texts else b"")
@@ -89,6 +90,7 @@ def last_of(log: bytes, wanted: int) -> bytes:
 
 
 @given(LOGS, CUTS, CUTS, st.integers(0, 8), st.sampled_from([0, 20, 1000]))
+@example(b"longer line\na\n", [3], [], 2, 1000)
 async def test_the_last_lines_are_found_whether_they_are_kept_or_read_again(
     log: bytes, cuts: list[int], others: list[int], wanted: int, most_kept: int
 ) -> None:

@@ -310,26 +310,45 @@ async def test_hundreds_of_followers_are_served_at_once_and_leave_nothing_behind
     assert len(log.asked) == everybody
 
 
-async def test_a_log_in_pieces_of_any_kind_of_iterator_is_served() -> None:
-    class Once:
-        """An iterator that cannot be closed."""
+async def test_a_log_may_come_from_any_iterator_which_is_closed_if_it_can_be() -> None:
+    class Endless:
+        closed = asyncio.Event()
 
-        def __init__(self) -> None:
-            self._rest = [b"one\n", b"two\n"]
-
-        def __aiter__(self) -> Once:
+        def __aiter__(self) -> Endless:
             return self
 
         async def __anext__(self) -> bytes:
+            await asyncio.sleep(0)
+            return b"x" * 100_000
+
+        async def aclose(self) -> None:
+            self.closed.set()
+
+    class Short:
+        """Gives nothing in between, and cannot be closed."""
+
+        def __init__(self) -> None:
+            self._rest = [b"one\n", b"", b"two\n"]
+
+        def __aiter__(self) -> Short:
+            return self
+
+        async def __anext__(self) -> bytes:
+            for _ in range(20):  # long enough for what came before to be on its way
+                await asyncio.sleep(0)
             if not self._rest:
                 raise StopAsyncIteration
             return self._rest.pop(0)
 
     provider = ScriptedProvider()
+    logs: list[AsyncIterator[bytes]] = [Short(), Endless()]
 
     async def open_log(_key: PodKey, _name: str, _options: LogOptions) -> LogStream:
-        return LogStream(chunks=Once())
+        return LogStream(chunks=logs.pop(0))
 
     provider.logs = open_log
     async with logs_of(provider) as client:
-        assert await answer(client, tailLines="1") == (200, b"two\n")
+        assert await answer(client) == (200, b"one\ntwo\n")
+        assert await answer(client, limitBytes="3") == (200, b"xxx")
+        async with asyncio.timeout(5):
+            await Endless.closed.wait()

@@ -86,7 +86,6 @@ class _Answer:
         try:
             await self._response.prepare(self._request)
             if data is None:
-                await self._response.write(b"")  # sends the headers
                 data = await self._next()
             while data:
                 await self._write(data)
