@@ -126,6 +126,7 @@ async def test_clients_without_request_ids_are_paired_by_the_order_of_their_stre
     [
         pytest.param(Unavailable("nothing listens on port 80"), "nothing listens on port 80", id="provider"),
         pytest.param(ConnectionRefusedError(111, "Connection refused"), "Connection refused", id="operating system"),
+        pytest.param(ExceptionGroup("both ways", [OSError("broken pipe")]), "broken pipe", id="task group"),
         pytest.param(ValueError("secret"), "internal error: ValueError", id="bug"),
     ],
 )

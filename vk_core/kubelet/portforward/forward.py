@@ -8,8 +8,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 
+from vk_core.aio.tasks import first_error
 from vk_core.api.podkey import PodKey
 from vk_core.errors import ProviderError
+from vk_core.kubelet.spdy.errors import SpdyClosed, StreamReset
 from vk_core.provider.capabilities import ForwardsPorts
 from vk_core.provider.streams import PortStream
 
@@ -28,17 +30,25 @@ def forward_to(provider: ForwardsPorts, key: PodKey) -> Forward:
     async def forward(port: int, stream: PortStream) -> str:
         try:
             await provider.port_forward(key, port, stream)
-        except (ProviderError, OSError, TimeoutError) as error:
-            reason = str(error) or type(error).__name__
-            log.info("port %d of pod %s: %s", port, key, reason)
         except Exception as error:
-            log.exception("forwarding port %d of pod %s failed", port, key)
-            reason = f"internal error: {type(error).__name__}"
-        else:
-            return ""
-        return f"error forwarding port {port} to pod {key.name}, uid {key.uid}: {reason}"
+            reason = _reason(
+                first_error(error) if isinstance(error, ExceptionGroup) else error, f"port {port} of {key}"
+            )
+            return f"error forwarding port {port} to pod {key.name}, uid {key.uid}: {reason}"
+        return ""
 
     return forward
+
+
+def _reason(error: BaseException, what: str) -> str:
+    if isinstance(error, (SpdyClosed, StreamReset)):
+        log.debug("%s: %s", what, error)
+        return str(error)
+    if isinstance(error, (ProviderError, OSError)):
+        log.info("%s: %s", what, error)
+        return str(error) or type(error).__name__
+    log.error("forwarding %s failed", what, exc_info=error)
+    return f"internal error: {type(error).__name__}"
 
 
 def port_of(text: str) -> int | None:

@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Callable
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
-from vk_core.kubelet.sockets import hung_up, keep_alive, unsent
+from vk_core.kubelet.sockets import buffered, hung_up, keep_alive, unsent
 from vk_core.kubelet.spdy.connection import SpdyConnection
 from vk_core.kubelet.upgrade import PROTOCOL_HEADER, SPDY
 
@@ -117,6 +117,7 @@ class _TransportWire(asyncio.Protocol):
         self._http = http
         self._connection: SpdyConnection | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._lost = False
 
     def take(self, connection: SpdyConnection, protocol: str) -> None:
         """Begin."""
@@ -132,10 +133,12 @@ class _TransportWire(asyncio.Protocol):
     # What the connection asks for.
 
     def write(self, data: bytes) -> None:
-        self._transport.write(data)
+        # aiohttp closes the transport as well, when the server stops; the loss of the connection is told later.
+        if not self._transport.is_closing():
+            self._transport.write(data)
 
     def pending(self) -> int:
-        return self._transport.get_write_buffer_size()
+        return buffered(self._transport)
 
     def unsent(self) -> int:
         """Bytes that the client's machine has not confirmed."""
@@ -152,7 +155,7 @@ class _TransportWire(asyncio.Protocol):
             self._transport.resume_reading()
 
     def close(self) -> None:
-        if not self._transport.is_closing():
+        if not self._lost:
             self._transport.close()
             self._after(FLUSH_SECONDS, self._transport.abort)
 
@@ -174,6 +177,7 @@ class _TransportWire(asyncio.Protocol):
         self._lose()
 
     def connection_lost(self, exc: BaseException | None) -> None:
+        self._lost = True
         self._stop_timer()
         self._lose()
         self._http.connection_lost(exc if isinstance(exc, Exception) else None)
