@@ -105,3 +105,14 @@ async def test_kubelets_are_left_alone_when_nobody_asks_any_more(
     assert asked > 2
     await client.get(f"{BASE}/nodes")
     assert len(kubelet.requests) > asked
+
+
+async def test_who_asks_again_later_hears_of_pods_that_have_started_meanwhile(
+    client: Client, kubelet: FakeKubelet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measures(kubelet)
+    await client.get(MEASURED_PODS)
+    await client.get(MEASURED_PODS)
+    assert len(kubelet.requests) == 2
+    monkeypatch.setattr(scraper, "FRESH_SECONDS", 0)
+    assert (await client.get(MEASURED_PODS)).body["items"][0]["timestamp"] == "2025-12-29T09:20:02Z"

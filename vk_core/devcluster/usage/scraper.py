@@ -20,6 +20,9 @@ INTERVAL_SECONDS = 15.0
 INTEREST_SECONDS = 180.0
 """After this long without a question nothing is asked of the kubelets any more."""
 
+FRESH_SECONDS = 2.0
+"""Older answers do not do for somebody who asks now: a pod that has just started would be missing."""
+
 QUICK_SECONDS = 1.0
 _QUICK_TRIES = 3
 
@@ -42,6 +45,7 @@ class Scraper:
         self._lock = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self._asked = 0.0
+        self._scraped = 0.0
 
     async def spans(self) -> Mapping[str, Span]:
         """Returns the answers by node; the first time, and after a pause, that takes a second or two."""
@@ -51,6 +55,8 @@ class Scraper:
             if self._task is None or self._task.done():
                 self._answers.clear()
                 self._task = loop.create_task(self._keep_asking(), name="devcluster-metrics")
+                await self._scrape()
+            elif loop.time() - self._scraped >= FRESH_SECONDS:
                 await self._scrape()
             for _ in range(_QUICK_TRIES):
                 if not self._incomplete():
@@ -78,6 +84,7 @@ class Scraper:
         return any(self._answers.get(node, (None,))[0] is None for node in answering)
 
     async def _scrape(self) -> None:
+        self._scraped = asyncio.get_running_loop().time()
         nodes = self._nodes()
         for gone in set(self._answers) - set(nodes):
             del self._answers[gone]
