@@ -62,7 +62,7 @@ class Bench:
         self.plane = plane
         self.folder = folder
         settings = folder / "process.toml"
-        settings.write_text(f'folder = "{folder / "pods"}"\n')
+        settings.write_text(f'folder = "{folder}"\n')
         kubeconfig = plane.kubeconfig("virtual-kubelet", ("system:masters",))
         flags = ["--provider", "process", "--provider-config", str(settings), "--port", "0", "--cert-dir", str(folder)]
         self.agent = NodeAgent(plane.api, NODE, kubeconfig, folder, arguments=flags)

@@ -79,7 +79,7 @@ def process_node(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathF
     """A node whose containers are processes of this machine."""
     folder = tmp_path_factory.mktemp("process-node")
     settings = folder / "process.toml"
-    settings.write_text(f'folder = "{folder / "pods"}"\n')
+    settings.write_text(f'folder = "{folder}"\n')
     agent = NodeAgent(
         control_plane.api,
         "process-node",

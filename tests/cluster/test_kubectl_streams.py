@@ -20,6 +20,7 @@ import pytest
 from scripts.control_plane.cluster import ControlPlane
 from scripts.control_plane.nodeagent import NodeAgent
 from tests.cluster.kubectl import WIRES, Kubectl, until
+from tests.cluster.kubeletclient import ask
 from tests.support.terminal import Terminal
 
 MEBIBYTE = 1 << 20
@@ -111,6 +112,7 @@ def test_port_forward_reaches_a_real_http_server_again_and_again(kubectl: Kubect
     (tmp_path / "page").write_bytes(os.urandom(3 * MEBIBYTE))
     port, shut = _free_port(), _free_port()
     kubectl.start_pod("web", f"cd {tmp_path} && exec python3 -m http.server --bind 127.0.0.1 {port}")
+    until(lambda: _get(port, "/page") is not None)  # kubectl gives up all ports for one that refuses
     with _forwarding(kubectl, "web", str(port), str(shut)) as (forwarded, forwarded_shut):
         until(lambda: _get(forwarded, "/page") == (tmp_path / "page").read_bytes())
         for _ in range(50):
@@ -172,7 +174,7 @@ def test_the_python_client_runs_commands_over_its_own_websocket(one_wire: Kubect
         session.run_forever(timeout=20)
         assert session.read_stdout() == "got-this\n"
         assert session.returncode == 4
-        session.close()
+        session.sock.shutdown()  # close does nothing to a socket whose peer has said goodbye
 
 
 def test_logs_give_what_each_flag_asks_for(one_wire: Kubectl) -> None:
@@ -239,7 +241,7 @@ def test_stats_are_what_kubelet_calls_them(one_wire: Kubectl) -> None:
         "pod_cpu_usage_seconds_total",
         "pod_memory_working_set_bytes",
     } <= families
-    summary = json.loads(one_wire("get", "--raw", f"/api/v1/nodes/{one_wire.node}/proxy/stats/summary"))
+    summary = json.loads(ask(one_wire.plane, one_wire.node, "/stats/summary")[1])
     assert summary["node"]["nodeName"] == one_wire.node
     assert "busy" in {pod["podRef"]["name"] for pod in summary["pods"]}
 
@@ -289,4 +291,4 @@ def _forwarding(kubectl: Kubectl, pod: str, *ports: str) -> Iterator[list[int]]:
 
 
 def _metrics(kubectl: Kubectl) -> str:
-    return kubectl("get", "--raw", f"/api/v1/nodes/{kubectl.node}/proxy/metrics/resource")
+    return ask(kubectl.plane, kubectl.node, "/metrics/resource")[1]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-import ssl
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +13,7 @@ import pytest
 from scripts.control_plane.cluster import ControlPlane
 from scripts.control_plane.nodeagent import NodeAgent
 from tests.cluster.kubectl import WIRES, Kubectl, open_files, until
+from tests.cluster.kubeletclient import connected
 
 if TYPE_CHECKING:
     from tests.cluster.conftest import StartVirtualKubelet
@@ -94,30 +93,15 @@ def test_a_connection_on_which_nothing_comes_any_more_is_closed(
 ) -> None:
     agent = virtual_kubelet(
         *("--provider", "process", "--port", "0", "--stream-idle-timeout", "2s"),
-        config=f'folder = "{tmp_path / "pods"}"\n',
+        config=f'folder = "{tmp_path}"\n',
     )
     kubectl = Kubectl(control_plane, namespace, agent.node)
     kubectl.start_pod("shell", TALKER)
     files, processes = open_files(agent), children(agent)
     path = f"/exec/{namespace}/shell/main?command=sleep&command=100000&output=1"
-    with _connected(control_plane, agent.node) as connection:
+    with connected(control_plane, agent.node) as connection:
         connection.sendall(UPGRADE.format(path=path).encode())
         assert connection.recv(4096).startswith(b"HTTP/1.1 101 ")
         until(lambda: children(agent) == processes + 1)
         until(lambda: children(agent) == processes, 30)
         until(lambda: open_files(agent) <= files, 30)
-
-
-@contextmanager
-def _connected(plane: ControlPlane, node: str) -> Iterator[ssl.SSLSocket]:
-    """A connection to a node's kubelet API with the API server's identity."""
-    endpoint = plane.api.get(f"/api/v1/nodes/{node}")["status"]["daemonEndpoints"]["kubeletEndpoint"]["Port"]
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    certificate = plane.layout.pki / "kubelet-client.crt"
-    context.load_cert_chain(certificate, certificate.with_suffix(".key"))
-    with (
-        socket.create_connection(("127.0.0.1", endpoint), timeout=30) as raw,
-        context.wrap_socket(raw, server_hostname=node) as connection,
-    ):
-        yield connection
