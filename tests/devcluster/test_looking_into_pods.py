@@ -42,7 +42,10 @@ from tests.support.terminal import Terminal
 pytestmark = pytest.mark.e2e
 
 
-@pytest.fixture(scope="module", params=[*kubectls()] or [None], ids=lambda path: str(path and path.parent.name))
+PROGRAMS: list[Path | None] = [*kubectls()]
+
+
+@pytest.fixture(scope="module", params=PROGRAMS or [None], ids=lambda path: str(path and path.parent.name))
 def control_plane(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevPlane]:
     """One dev cluster for all tests with one kubectl."""
     if request.param is None:
