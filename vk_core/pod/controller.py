@@ -118,6 +118,11 @@ class PodController:
         record = self.book.named(namespace, name)
         return replace(record.pod, status=record.actual or record.known_status) if record is not None else None
 
+    @property
+    def asking_seconds(self) -> float:
+        """How long the provider has taken until now to say which pods it has; 0 when it is not being asked."""
+        return self._inventory.asking_seconds
+
     async def run(self) -> None:
         """Keep the pods until cancelled."""
         if isinstance(self._provider, NotifiesPods):

@@ -65,6 +65,7 @@ class Inventory:
         self._sync = sync
         self._period_seconds = period_seconds
         self._polls = polls
+        self._asking_since: float | None = None
 
     async def take_first(self) -> None:
         """Learn what the provider has before anything is started; tries until it answers."""
@@ -86,11 +87,18 @@ class Inventory:
         for pod in self._book.unclaimed():
             self._remove_orphan(pod)
 
+    @property
+    def asking_seconds(self) -> float:
+        """How long the round has taken that is under way; 0 between two. A provider that hangs shows here."""
+        began = self._asking_since
+        return asyncio.get_running_loop().time() - began if began is not None else 0.0
+
     async def run(self) -> None:
         """Compare until cancelled."""
         failures = 0
         while True:
             await self._pause()
+            self._asking_since = asyncio.get_running_loop().time()
             try:
                 await self.round()
                 failures = 0
@@ -99,6 +107,7 @@ class Inventory:
             except Exception as error:  # a bug in the provider must not end the node; its traceback is shown once
                 failures += 1
                 log.warning("comparing with the provider failed: %r", error, exc_info=failures == 1)
+            self._asking_since = None
 
     async def round(self) -> None:
         """Compare once."""

@@ -46,6 +46,9 @@ REGISTER_ANYWAY_SECONDS = 5.0
 EXTEND_WEBSOCKETS = "ExtendWebSocketsToKubelet"
 """The kubelet API speaks kubectl's own WebSocket protocols, so that API servers need not translate them (KEP-4006)."""
 
+STUCK_SECONDS = 120.0
+"""A provider that takes longer than this over one question hangs; kubelet's limit for its own loop."""
+
 log = logging.getLogger("virtual_kubelet")
 
 
@@ -156,7 +159,7 @@ class VirtualNode:
                 ready.waiting_for = "the provider did not describe its node"
                 await node.prepare()
                 pods = self._pods(client, provider, owner, node)
-                backend, health = self._backend(provider, pods), _health(pods)
+                backend, health = self._backend(provider, pods), health_of(pods)
                 async with contextlib.AsyncExitStack() as stack:
                     stack.enter_context(node_metrics(backend, lambda: lease.age_seconds))
                     keep_fresh = await stack.enter_async_context(api.serving(backend, health, lambda: node.addresses))
@@ -235,8 +238,17 @@ class VirtualNode:
         )
 
 
-def _health(pods: PodController) -> Health:
-    return Health(ready=(Check("pods", lambda: "" if pods.ready.is_set() else "the pods are not looked after yet"),))
+def health_of(pods: PodController) -> Health:
+    """What probes are told: alive unless the provider hangs, ready once its pods are looked after."""
+
+    def stuck() -> str:
+        seconds = pods.asking_seconds
+        return f"the provider has not said for {seconds:.0f} s which pods it has" if seconds > STUCK_SECONDS else ""
+
+    def waiting() -> str:
+        return "" if pods.ready.is_set() else "the pods are not looked after yet"
+
+    return Health(live=(Check("syncloop", stuck),), ready=(Check("pods", waiting),))
 
 
 async def _register(node: NodeController, pods: PodController, ready: Ready) -> None:
