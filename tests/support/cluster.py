@@ -29,7 +29,15 @@ from vk_core.kube.transport import Response, Stream
 from vk_core.provider import OWNER_ANNOTATION
 
 JSON = dict[str, Any]
-KINDS = {"pods": "Pod", "nodes": "Node", "leases": "Lease", "events": "Event", "services": "Service"}
+KINDS = {
+    "pods": "Pod",
+    "nodes": "Node",
+    "leases": "Lease",
+    "events": "Event",
+    "services": "Service",
+    "configmaps": "ConfigMap",
+    "certificatesigningrequests": "CertificateSigningRequest",
+}
 
 
 class Address(NamedTuple):
@@ -280,7 +288,8 @@ class FakeCluster:
 
     def _answer(self, verb: str, address: Address, body: Any, request: Request) -> JSON:
         if verb == "create":
-            name = body["metadata"]["name"]
+            metadata = body["metadata"]
+            name = metadata.get("name") or f"{metadata['generateName']}{uuid.uuid4().hex[:5]}"
             if (address.plural, address.namespace, name) in self._objects:
                 raise RefusedError(409, "AlreadyExists")
             return self.put(address.plural, address.namespace, name, body)

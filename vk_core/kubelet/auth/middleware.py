@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from aiohttp import web
+from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from vk_core.api.auth import UserInfo
@@ -73,12 +74,16 @@ class Authenticator:
         authorities = self._authorities()
         if client is None or not authorities or not client.verified(authorities, dt.datetime.now(dt.UTC)):
             return None
-        subject = client.certificate.subject
-        names = subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-        if not names or not names[0].value:
-            return None
-        groups = [str(found.value) for found in subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)]
-        return UserInfo(username=str(names[0].value), groups=tuple(dict.fromkeys([*groups, AUTHENTICATED])))
+        return user_of(client.certificate.subject)
+
+
+def user_of(subject: x509.Name) -> UserInfo | None:
+    """The user that a certificate names: the common name, in the groups of its organizations; None without a name."""
+    names = subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    if not names or not names[0].value:
+        return None
+    groups = [str(found.value) for found in subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)]
+    return UserInfo(username=str(names[0].value), groups=tuple(dict.fromkeys([*groups, AUTHENTICATED])))
 
 
 def bearer_token(header: str) -> str:
