@@ -52,10 +52,12 @@ class Heard:
     Attributes:
         messages: channel and bytes.
         close_code: of the server's close frame.
+        pongs: how many pings were answered.
     """
 
     messages: list[tuple[int, bytes]] = field(default_factory=list)
     close_code: int | None = None
+    pongs: int = 0
 
     def channel(self, number: int) -> bytes:
         return b"".join(data for channel, data in self.messages if channel == number)
@@ -69,7 +71,9 @@ async def websocket(
     async with (
         asyncio.timeout(DEADLINE_SECONDS),
         aiohttp.ClientSession() as session,
-        session.ws_connect(url + path, protocols=protocols, max_msg_size=0, compress=0, ssl=tls or True) as ws,
+        session.ws_connect(
+            url + path, protocols=protocols, max_msg_size=0, compress=0, autoping=False, ssl=tls or True
+        ) as ws,
     ):
         yield ws
 
@@ -82,6 +86,10 @@ async def listen(ws: aiohttp.ClientWebSocketResponse) -> Heard:
             heard.messages.append((message.data[0], message.data[1:]))
         elif message.type is WSMsgType.TEXT:
             heard.messages.append((int(message.data[0]), base64.b64decode(message.data[1:])))
+        elif message.type is WSMsgType.PONG:
+            heard.pongs += 1
+        elif message.type is WSMsgType.PING:
+            await ws.pong(message.data)
     heard.close_code = ws.close_code
     return heard
 

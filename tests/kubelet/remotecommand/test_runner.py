@@ -129,9 +129,11 @@ async def test_a_call_that_will_not_end_is_waited_for_only_so_long_and_named(
     serving = asyncio.create_task(serve(session, Work("executing command in", call)))
     await started.wait()
     session.gone.set()
-    await serving
+    try:
+        await asyncio.wait_for(serving, 5)
+    finally:
+        release.set()
     assert "does not end its call" in caplog.text
-    release.set()
 
 
 async def test_an_end_that_fails_is_logged_unless_only_the_connection_broke(caplog: pytest.LogCaptureFixture) -> None:

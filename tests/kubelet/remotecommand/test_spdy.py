@@ -178,6 +178,27 @@ async def test_streams_that_nobody_expects_are_accepted_and_hold_up_nothing() ->
         assert await streams["error"].read_all() == SUCCESS
 
 
+async def test_streams_that_come_before_the_expected_ones_hold_up_nothing() -> None:
+    async with (
+        node(cat) as (url, _),
+        spdy_client(url + EXEC + "&input=1&output=1", protocols=[V4]) as client,
+    ):
+        other = await client.open({"streamtype": "tea"})
+        await other.write(bytes(8 * 1024 * 1024))
+        error, stdin, stdout = [await client.open({"streamtype": kind}) for kind in ("error", "stdin", "stdout")]
+        await stdin.finish(b"through")
+        assert await stdout.read_all() == b"through"
+        assert await error.read_all() == SUCCESS
+
+
+async def test_an_input_that_the_client_resets_is_at_its_end() -> None:
+    async with node(cat) as (url, _), executing(url, "stdin", "stdout") as (_, streams):
+        await streams["stdin"].write(b"some")
+        assert await streams["stdout"].read() == b"some"
+        await streams["stdin"].reset()
+        assert await streams["error"].read_all() == SUCCESS
+
+
 async def test_input_that_a_command_has_not_read_does_not_hold_up_its_end() -> None:
     started = asyncio.Event()
 

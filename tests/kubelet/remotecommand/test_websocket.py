@@ -231,6 +231,25 @@ async def _send(ws: aiohttp.ClientWebSocketResponse, data: bytes) -> None:
     await ws.send_bytes(b"\xff\x00")
 
 
+async def test_input_that_a_command_has_not_read_does_not_hold_up_its_end() -> None:
+    done = asyncio.Event()
+
+    async def ends(_command: Sequence[str], _io: ContainerIO) -> int:
+        await done.wait()
+        return 0
+
+    async with node(ends) as (url, _), websocket(url, V5, path=EXEC + ALL) as ws:
+        sending = asyncio.create_task(_send_without_end(ws))
+        asyncio.get_running_loop().call_later(0.1, done.set)
+        heard = await listen(ws)
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+        assert json.loads(heard.channel(3))["status"] == "Success"
+        async with asyncio.timeout(5):
+            while STREAMS_OPEN.labels("exec")._value.get():  # noqa: ASYNC110 - the end of a handler is seen nowhere else
+                await asyncio.sleep(0.01)
+
+
 async def test_a_client_that_does_not_read_stops_the_command() -> None:
     written = 0
 
@@ -298,7 +317,7 @@ async def test_pings_are_answered_and_keep_an_idle_session() -> None:
             await ws.ping()
             await asyncio.sleep(0.06)
         assert not endless.cancelled.is_set()
-        await listening
+        assert (await listening).pongs == 10
         await soon(endless.cancelled)
 
 
@@ -410,6 +429,7 @@ def test_any_messages_are_survived(protocol: Subprotocol, incoming: list[bytes],
         session = WebSocketSession(connection, protocol, options)
         await session.receive()
         assert session.gone.is_set()
+        assert len([size async for size in session.io.resizes]) <= 1
         assert protocol.base64 or connection.close_code is None
 
     asyncio.run(take())

@@ -63,7 +63,6 @@ class SpdySession:
             await error.write(status_of(outcome, self._version))
             await error.write_eof()
             for rest in self._streams.keys() & {"stdin", "resize"}:
-                self._streams[rest].discard()
                 await self._streams[rest].write_eof()
 
     async def take_sizes(self) -> None:
