@@ -19,12 +19,12 @@ def problems(pods: PodController, endpoint: str) -> dict[str, str]:
 @virtual_time
 async def test_a_provider_that_hangs_makes_the_node_unhealthy_and_one_that_fails_does_not() -> None:
     cluster, provider = FakeCluster(), TinyProvider()
-    async with controlling(cluster, provider, resync_seconds=30.0) as pods:
+    async with controlling(cluster, provider, resync_seconds=500.0) as pods:
         provider.failures["get_pods"] = Unavailable("back end gone")
-        await asyncio.sleep(1000)
+        await asyncio.sleep(1300)
         assert not problems(pods, "livez")
         provider.hanging.add("get_pods")
-        await asyncio.sleep(200)
+        await asyncio.sleep(700)
         assert list(problems(pods, "livez")) == list(problems(pods, "readyz")) == ["syncloop"]
 
 
