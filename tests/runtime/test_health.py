@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from tests.support.cluster import FakeCluster
-from tests.support.providers import TinyProvider, controlling
+from tests.support.providers import TellingProvider, TinyProvider, controlling
 from vk_core.errors import Unavailable
 from vk_core.pod.controller import PodController
 from vk_core.runtime.serve import health_of
@@ -18,7 +18,7 @@ def problems(pods: PodController, endpoint: str) -> dict[str, str]:
 
 @virtual_time
 async def test_a_provider_that_hangs_makes_the_node_unhealthy_and_one_that_fails_does_not() -> None:
-    cluster, provider = FakeCluster(), TinyProvider()
+    cluster, provider = FakeCluster(), TellingProvider()
     async with controlling(cluster, provider, resync_seconds=500.0) as pods:
         provider.failures["get_pods"] = Unavailable("back end gone")
         await asyncio.sleep(1300)
