@@ -6,18 +6,20 @@ import asyncio
 import contextlib
 import datetime as dt
 from collections.abc import AsyncIterator, Mapping
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from tests.node.test_view import TAINT, defaults
-from tests.support.cluster import FakeCluster
+from tests.support.cluster import JSON, FakeCluster
 from tests.support.pods import NOW
 from tests.support.providers import TinyProvider
 from vk_core.api.node import Node, NodeCondition, NodeSpec, Taint
 from vk_core.errors import Unavailable
 from vk_core.node.controller import NodeController
 from vk_core.node.lease import NodeLease
+from vk_core.node.restriction import Restriction
 from vk_core.node.view import NodeView
 from vk_core.provider import NodeCallback
 from vk_core.testing import virtual_time
@@ -48,18 +50,32 @@ class Backend(TinyProvider):
         return replace(node, spec=NodeSpec(taints=self.taints))
 
 
+class OldCluster(FakeCluster):
+    """An API server before 1.35: it drops a field that it does not know."""
+
+    def _store(self, key: tuple[str, str, str], new: JSON, change: str) -> JSON:
+        new.get("status", {}).pop("declaredFeatures", None)
+        return super()._store(key, new, change)
+
+
 @contextlib.asynccontextmanager
 async def keeping(
-    cluster: FakeCluster, provider: Backend, *, status_seconds: float = 300.0, labels: dict[str, str] | None = None
+    cluster: FakeCluster,
+    provider: Backend,
+    *,
+    status_seconds: float = 300.0,
+    restriction: Restriction | None = None,
+    **view: Any,
 ) -> AsyncIterator[NodeController]:
     """A node controller that runs."""
     controller = NodeController(
         cluster.client,
         provider,
-        NodeView(defaults(labels=labels or {}), provider),
+        NodeView(defaults(**view), provider),
         NodeLease(cluster.client, "virtual", dt.timedelta(seconds=40)),
         name="virtual",
         status_seconds=status_seconds,
+        restriction=restriction,
     )
     await controller.prepare()
     controller.mark_started()
@@ -289,3 +305,47 @@ async def test_a_node_that_is_removed_on_exit_is_not_registered_again() -> None:
         await controller.remove()
         await asyncio.sleep(60)
         assert cluster.node() is None
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["kept", "dropped by an old API server"])
+@pytest.mark.parametrize("known", [True, False], ids=["known node", "new node"])
+def test_declared_features_are_told_and_not_again_and_again(kept: bool, known: bool) -> None:
+    @virtual_time
+    async def scenario() -> None:
+        cluster, provider = FakeCluster() if kept else OldCluster(), Backend()
+        if known:
+            cluster.put("nodes", "", "virtual", {"spec": {}, "status": {}})
+        async with keeping(cluster, provider, declared_features=("SomeFeature",)):
+            await asyncio.sleep(1)
+            told = [body for verb, _, body in cluster.log if "SomeFeature" in str(body)]
+            assert len(told) == 1
+            node = cluster.node()
+            assert node is not None
+            assert node.status.declared_features == (("SomeFeature",) if kept else ())
+            before = cluster.requests["patch", "nodes/status"]
+            for _ in range(10):
+                provider.changed()
+                await asyncio.sleep(5)
+            assert cluster.requests["patch", "nodes/status"] == before
+
+    scenario()
+
+
+def test_a_node_that_acts_as_a_node_leaves_its_taints_to_others_once_it_is_registered() -> None:
+    @virtual_time
+    async def scenario() -> None:
+        cluster, provider = FakeCluster(), Backend()
+        async with keeping(cluster, provider, restriction=Restriction()):
+            await asyncio.sleep(1)
+            node = cluster.node()
+            assert node is not None
+            assert node.spec.taints == (TAINT,)
+            assert "kubernetes.io/role" not in node.metadata.labels
+            provider.taints = (OTHER,)
+            provider.changed()
+            await asyncio.sleep(1)
+            node = cluster.node()
+            assert node is not None
+            assert node.spec.taints == (TAINT,)
+
+    scenario()

@@ -218,7 +218,8 @@ class FakeCluster:
         try:
             self._fail(verb, resource)
             if resource in self.reviews:
-                return Response(201, msgspec.json.encode({**body, "status": self.reviews[resource](body)}), None)
+                review: JSON = body or {}
+                return Response(201, msgspec.json.encode(review | {"status": self.reviews[resource](review)}), None)
             address, query = self._parse(request)
             if verb == "list":
                 return Response(200, msgspec.json.encode(self._list(address, query)), None)

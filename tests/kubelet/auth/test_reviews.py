@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from functools import partial
 from typing import Any
 
 import pytest
@@ -166,7 +167,7 @@ def test_what_is_kept_is_bounded_and_the_least_used_goes_first() -> None:
 
         async def get(*keys: bytes) -> None:
             for key in keys:
-                await answers.get(key, lambda key=key: ask(key))
+                await answers.get(key, partial(ask, key))
 
         await get(b"a", b"b", b"c", b"a", b"d")
         assert len(answers) == 3
