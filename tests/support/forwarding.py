@@ -34,15 +34,19 @@ async def forwarding(
     pods: tuple[Pod, ...] = (),
     timeouts: StreamTimeouts | None = None,
     tls: ssl.SSLContext | None = None,
+    cancelling: bool = True,
 ) -> AsyncIterator[str]:
-    """A kubelet API that only forwards ports; yields the URL for the pod `web`, and leaves no task behind."""
+    """A kubelet API that only forwards ports; yields the URL for the pod `web`, and leaves no task behind.
+
+    `cancelling` is whether aiohttp cancels handlers whose clients go away, which not every application lets it do.
+    """
     before = asyncio.all_tasks()
     app = web.Application(middlewares=[answer_refusals])
     backend = backend_of(provider or ScriptedProvider(), pods or (running_pod(),))
     handler = port_forward_handler(backend, timeouts or StreamTimeouts())
     for path in ("/portForward/{namespace}/{pod}", "/portForward/{namespace}/{pod}/{uid}"):
         app.router.add_route("*", path, handler)
-    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=cancelling, shutdown_timeout=0.1)
     await runner.setup()
     try:
         site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)

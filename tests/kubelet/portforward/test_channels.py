@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import datetime as dt
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from tests.support.kubelet import ScriptedProvider
 from tests.support.loops import Stage, stages
 from tests.support.spdy_client import within
 from vk_core.errors import Unavailable
+from vk_core.kubelet.backend import StreamTimeouts
 from vk_core.kubelet.portforward.channels import ports_of
 from vk_core.kubelet.refusal import Refusal
 from vk_core.provider.streams import PortStream
@@ -106,7 +108,8 @@ async def test_the_connection_is_closed_properly_when_all_ports_are_done() -> No
         assert await client.receive() == (-1, b"1000")
 
 
-async def test_a_client_that_goes_away_cancels_its_connections() -> None:
+@pytest.mark.parametrize("cancelling", [True, False])
+async def test_a_client_that_goes_away_cancels_its_connections(cancelling: bool) -> None:
     provider = ScriptedProvider()
     ended: asyncio.Queue[int] = asyncio.Queue()
 
@@ -117,10 +120,30 @@ async def test_a_client_that_goes_away_cancels_its_connections() -> None:
             ended.put_nowait(port)
 
     provider.port = wait
-    async with forwarding(provider) as url:
+    async with forwarding(provider, cancelling=cancelling) as url:
         async with aiohttp.ClientSession() as session, session.ws_connect(f"{url}?port=80,81") as socket:
             await within(socket.receive())
         assert {await within(ended.get()), await within(ended.get())} == {80, 81}
+
+
+async def test_the_idle_timeout_ends_the_connection() -> None:
+    provider = ScriptedProvider()
+    cancelled = asyncio.Event()
+
+    async def wait(_port: int, _stream: PortStream) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+
+    provider.port = wait
+    timeouts = StreamTimeouts(idle=dt.timedelta(milliseconds=50))
+    async with (
+        forwarding(provider, timeouts=timeouts) as url,
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"{url}?port=80"),
+    ):
+        await within(cancelled.wait())
 
 
 async def test_a_message_that_is_not_base64_ends_the_connection() -> None:

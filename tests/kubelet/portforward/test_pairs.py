@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import logging
 import os
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from tests.support.loops import Stage, stages
 from tests.support.spdy_client import ClientStream, SpdyClient, spdy_client, within
 from tests.support.websocket_wire import tunnel_client
 from vk_core.errors import Unavailable
+from vk_core.kubelet.backend import StreamTimeouts
 from vk_core.kubelet.spdy.stream import SpdyStream
 from vk_core.provider.streams import PortStream
 from vk_core.telemetry.metrics import REGISTRY
@@ -246,7 +248,10 @@ def test_a_client_that_goes_away_cancels_its_connections(stage: Stage, way: str)
     stage.run(scenario())
 
 
-async def test_a_client_that_leaves_its_websocket_cancels_its_connections() -> None:
+@pytest.mark.parametrize("cancelling", [True, False])
+async def test_a_client_that_leaves_cancels_its_connections_in_any_application(
+    connect: Connect, cancelling: bool
+) -> None:
     provider = ScriptedProvider()
     ended = asyncio.Event()
 
@@ -257,8 +262,8 @@ async def test_a_client_that_leaves_its_websocket_cancels_its_connections() -> N
             ended.set()
 
     provider.port = wait
-    async with forwarding(provider) as url:
-        async with tunnelled(url, HERE) as spdy:
+    async with forwarding(provider, cancelling=cancelling) as url:
+        async with connect(url, HERE) as spdy:
             await pair(spdy, 0)
             await spdy.ping(1)
         await within(ended.wait())
@@ -298,3 +303,17 @@ async def test_open_sessions_are_counted() -> None:
         await exchange(spdy, 0, b"x")
         assert count() == before + 1
     assert count() == before
+
+
+async def test_the_creation_timeout_ends_half_a_pair_and_not_the_session(connect: Connect) -> None:
+    timeouts = StreamTimeouts(idle=dt.timedelta(hours=1), creation=dt.timedelta(milliseconds=50))
+    async with forwarding(timeouts=timeouts) as url, connect(url, HERE) as spdy:
+        error = await spdy.open({"streamType": "error", "port": "80", "requestID": "1"}, fin=True)
+        assert await error.read_all() == b"timed out waiting for streams"
+        assert await exchange(spdy, 2, b"fine") == b"fine"
+
+
+async def test_the_idle_timeout_ends_the_session(connect: Connect) -> None:
+    timeouts = StreamTimeouts(idle=dt.timedelta(milliseconds=50), creation=dt.timedelta(hours=1))
+    async with forwarding(timeouts=timeouts) as url, connect(url, HERE) as spdy:
+        await within(spdy.gone.wait())

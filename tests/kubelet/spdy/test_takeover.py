@@ -110,7 +110,7 @@ def test_the_last_byte_arrives_although_the_client_goes_on_sending(stage: Stage)
             stream = await spdy.open({})
             for number in range(200):
                 await spdy.send(control(6, (2 * number + 1).to_bytes(4, "big")))
-                await stream.write(bytes(1000))
+                await stream.write(bytes(5000))
             assert await stream.read_all() == blob
             await within(spdy.goaway.wait())
             await spdy.ping(1001)
