@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
+import socket
+import sys
 from collections.abc import AsyncIterator
 
 import aiohttp
@@ -12,7 +14,7 @@ import pytest
 from aiohttp import web
 from msgspec.structs import replace
 
-from tests.support.kubelet import ScriptedProvider, backend_of, running_pod, serving
+from tests.support.kubelet import ScriptedProvider, backend_of, route, running_pod, serving
 from tests.support.pods import ended, pod_with, running, status_of, waiting
 from tests.support.providers import TinyProvider
 from vk_core.api.podkey import PodKey
@@ -20,6 +22,7 @@ from vk_core.api.podstatus import ContainerStatus, PodStatus
 from vk_core.errors import InvalidInput, NotFound, ProviderError, Unavailable
 from vk_core.kubelet.logs import handler
 from vk_core.kubelet.routes import attach_pod_routes
+from vk_core.kubelet.sockets import KEEPALIVE_SECONDS
 from vk_core.provider import Provider
 from vk_core.provider.streams import LogFilter, LogOptions, LogStream
 from vk_core.telemetry import metrics
@@ -280,6 +283,25 @@ async def test_a_client_that_goes_away_is_noticed_in_any_application(monkeypatch
         async with asyncio.timeout(5):
             await log.closed.wait()
     await runner.cleanup()
+
+
+async def test_a_machine_that_vanished_is_noticed_by_the_kernel() -> None:
+    log = Log(b"one\n")
+    handle = handler.container_logs_handler(backend_of(log.provider, [running_pod()]))
+    sockets: list[socket.socket] = []
+
+    async def remember(request: web.Request) -> web.StreamResponse:
+        assert request.transport is not None
+        sockets.append(request.transport.get_extra_info("socket"))
+        return await handle(request)
+
+    path = "/containerLogs/{namespace}/{pod}/{container}"
+    async with serving(route(path, remember)) as url, aiohttp.ClientSession(url) as client:
+        async with client.get(PATH, params={"follow": "true"}) as response:
+            assert await response.content.readany() == b"one\n"
+            assert sockets[0].getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            if sys.platform == "linux":
+                assert sockets[0].getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == KEEPALIVE_SECONDS
 
 
 async def test_a_reader_that_stalls_holds_up_the_provider_after_a_megabyte() -> None:

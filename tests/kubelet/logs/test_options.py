@@ -7,6 +7,7 @@ import datetime as dt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from multidict import MultiDict
 
 from vk_core.kubelet.logs.options import parse
 from vk_core.kubelet.refusal import Refusal
@@ -48,6 +49,10 @@ def options(**query: str) -> LogOptions:
 )
 def test_a_query_means_what_it_means_to_a_kubelet(query: dict[str, str], expected: LogOptions) -> None:
     assert options(**query) == expected
+
+
+def test_of_a_parameter_that_is_given_twice_the_first_counts() -> None:
+    assert parse(MultiDict([("tailLines", "1"), ("tailLines", "2")]), lambda: NOW) == LogOptions(tail_lines=1)
 
 
 @pytest.mark.parametrize(

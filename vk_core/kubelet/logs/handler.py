@@ -20,6 +20,7 @@ from vk_core.kubelet.logs.instance import options_of_instance
 from vk_core.kubelet.logs.options import parse
 from vk_core.kubelet.logs.reading import read_log
 from vk_core.kubelet.refusal import Handler
+from vk_core.kubelet.sockets import keep_alive
 from vk_core.provider.capabilities import HasContainerLogs
 from vk_core.provider.streams import LogOptions, LogStream
 from vk_core.telemetry import metrics
@@ -53,6 +54,8 @@ def container_logs_handler(backend: KubeletBackend) -> Handler:
         async def open_log(wanted: LogOptions) -> LogStream:
             return await provider.get_container_logs(key, name, wanted)
 
+        if options.follow and request.transport is not None:
+            keep_alive(request.transport)
         with metrics.stream_open("containerLogs"):
             async with gathered(read_log(open_log, options)) as pieces:
                 return await _Answer(request, pieces, f"{key} {name}").send(follow=options.follow)
