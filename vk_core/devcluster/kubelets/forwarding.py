@@ -125,8 +125,6 @@ async def _stream(
             await response.write(chunk)
     except aiohttp.ClientError:
         # The head is out already: all that is left to tell the client of it is an answer without an end.
-        if request.transport is not None:
-            request.transport.abort()
         raise ConnectionResetError("the kubelet broke off") from None
     await response.write_eof()
     return response
