@@ -73,7 +73,7 @@ async def _follow(session: aiohttp.ClientSession, pod: str, served: asyncio.Queu
 
 
 async def _command(session: aiohttp.ClientSession, pod: str, served: asyncio.Queue[None]) -> None:
-    query = "command=sh&command=-c&command=echo+here;exec+sleep+1000&stdout=true"
+    query = "command=sh&command=-c&command=echo+here%3Bexec+sleep+1000&stdout=true"
     async with session.ws_connect(
         f"{pod}/exec?{query}", protocols=("v5.channel.k8s.io", "v4.channel.k8s.io")
     ) as socket:
