@@ -296,12 +296,15 @@ async def test_a_machine_that_vanished_is_noticed_by_the_kernel() -> None:
         return await handle(request)
 
     path = "/containerLogs/{namespace}/{pod}/{container}"
-    async with serving(route(path, remember)) as url, aiohttp.ClientSession(url) as client:
-        async with client.get(PATH, params={"follow": "true"}) as response:
-            assert await response.content.readany() == b"one\n"
-            assert sockets[0].getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
-            if sys.platform == "linux":
-                assert sockets[0].getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == KEEPALIVE_SECONDS
+    async with (
+        serving(route(path, remember)) as url,
+        aiohttp.ClientSession(url) as client,
+        client.get(PATH, params={"follow": "true"}) as response,
+    ):
+        assert await response.content.readany() == b"one\n"
+        assert sockets[0].getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        if sys.platform == "linux":
+            assert sockets[0].getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == KEEPALIVE_SECONDS
 
 
 async def test_a_reader_that_stalls_holds_up_the_provider_after_a_megabyte() -> None:
