@@ -92,7 +92,7 @@ class Leg(asyncio.Protocol):
 
     def write(self, data: bytes) -> None:
         """Sends bytes; after `close` they are dropped."""
-        if self._transport is not None and not self._is_closing and not self._transport.is_closing():
+        if self._transport is not None and not self.is_closing and not self._transport.is_closing():
             self._transport.write(data)
 
     def pause_reading(self) -> None:
