@@ -1,4 +1,4 @@
-"""The provider of the how-to guide is what the guide says: complete, installable by name, and true to the contract."""
+"""The provider of the tutorial keeps the contract at its end, and the examples of the how-to guide are true."""
 
 from __future__ import annotations
 
@@ -11,18 +11,23 @@ import sys
 from pathlib import Path
 
 import pytest
-import tomli
 
-GUIDE = Path(__file__).parents[2] / "docs" / "how-to" / "write-a-provider.md"
-FILE = re.compile(r"^`([\w./-]+)`:\n\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+from tests.support.tutorial import write_all_files
+from vk_core.testing.contract.base import ContractBase
+
+DOCS = Path(__file__).parents[2] / "docs"
+GUIDE = DOCS / "how-to" / "write-a-provider.md"
+NOT_IN_GUIDE = {"longest_step", "log_lines"}
+"""What only the mock and tests of the contract set."""
+
+NOT_KNOBS = {"make_provider", "subject", "pod", "pytestmark"}
+
+PAGE = (DOCS / "tutorial" / "write-a-provider.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
-    for name, text in FILE.findall(GUIDE.read_text(encoding="utf-8")):
-        file = tmp_path / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
+    write_all_files(PAGE, tmp_path)
     return tmp_path
 
 
@@ -49,23 +54,38 @@ def run_contract(package: Path) -> str:
     return python(package, "-m", "pytest", "-q", "-p", "no:cacheprovider")
 
 
-def test_the_provider_of_the_guide_keeps_the_contract(package: Path) -> None:
+def test_the_provider_of_the_tutorial_keeps_the_contract(package: Path) -> None:
     result = run_contract(package)
     assert re.search(r"^\d\d passed, \d+ skipped", result, re.MULTILINE), result
 
 
-def test_a_mistake_is_reported_in_the_words_of_the_guide(package: Path) -> None:
-    file = package / "vk_process" / "provider.py"
+def test_a_mistake_is_reported_in_the_words_of_the_tutorial(package: Path) -> None:
+    file = package / "vk_laptop" / "provider.py"
     text = file.read_text(encoding="utf-8")
     broken = text.replace("        if pod.metadata.uid in self._pods:\n            return\n", "")
     assert broken != text
     file.write_text(broken, encoding="utf-8")
-    (message,) = re.findall(r"^```text\n(.*?)\n```$", GUIDE.read_text(encoding="utf-8"), re.MULTILINE)
+    (message,) = re.findall(r"^```text\n(.*?)\n```$", PAGE, re.MULTILINE)
     assert message in run_contract(package).splitlines()
 
 
-def test_the_entry_point_of_the_guide_names_its_plugin(package: Path) -> None:
-    project = tomli.loads((package / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    module, attribute = project["entry-points"]["virtual_kubelet.providers"]["process"].split(":")
-    printed = python(package, "-c", f"import {module}; print({module}.{attribute}.description)")
-    assert printed == "Containers as processes of this machine\n"
+EXAMPLES = re.findall(r"^```python\n(.*?)^```$", GUIDE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=[f"{number}" for number in range(1, len(EXAMPLES) + 1)])
+def test_an_example_of_the_guide_imports_what_there_is(example: str, tmp_path: Path) -> None:
+    file = tmp_path / "example.py"
+    file.write_text(example, encoding="utf-8")
+    assert python(tmp_path, str(file)) == ""
+
+
+def test_the_settings_of_the_guide_are_checked_as_it_says(tmp_path: Path) -> None:
+    (example,) = (text for text in EXAMPLES if "AcmeSettings" in text)
+    (tmp_path / "example.py").write_text(example, encoding="utf-8")
+    check = "from example import *; print(problems(AcmeSettings(endpoint='ftp://', token='secret')))"
+    assert python(tmp_path, "-c", check) == "['endpoint: expected a URL that begins with https://']\n"
+
+
+def test_the_guide_names_everything_that_a_contract_test_may_set() -> None:
+    knobs = {name for name in vars(ContractBase) if not name.startswith("_")} - NOT_KNOBS
+    assert {name for name in knobs if f"`{name}`" not in GUIDE.read_text(encoding="utf-8")} == NOT_IN_GUIDE

@@ -15,7 +15,11 @@ import pytest
 from vk_core.version import __version__
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PACKAGES = {"vk-core": ROOT, "vk-mock": ROOT / "plugins" / "vk-mock"}
+PACKAGES = {
+    "vk-core": ROOT,
+    "vk-mock": ROOT / "plugins" / "vk-mock",
+    "vk-process": ROOT / "examples" / "vk-process",
+}
 
 pytestmark = pytest.mark.timeout(400)  # downloads all dependencies the first time
 

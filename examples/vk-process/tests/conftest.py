@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
@@ -73,16 +74,23 @@ class Machine:
             return await self.provider.run_in_container(PodKey.of(pod), "main", command, client.io)
 
 
-@pytest_asyncio.fixture
-async def machine(tmp_path: Path) -> AsyncIterator[Machine]:
-    machine = Machine(tmp_path)
+@contextlib.asynccontextmanager
+async def started(folder: Path) -> AsyncIterator[Machine]:
+    """A provider that is started, and leaves nothing behind."""
+    machine = Machine(folder)
     await machine.provider.start()
     try:
         yield machine
     finally:
         await machine.provider.close()
-    assert os.listdir(tmp_path) == []  # noqa: PTH208 - asynchronous code may not use Path.iterdir
+    assert os.listdir(folder) == []  # noqa: PTH208 - asynchronous code may not use Path.iterdir
     assert children() == []
+
+
+@pytest_asyncio.fixture
+async def machine(tmp_path: Path) -> AsyncIterator[Machine]:
+    async with started(tmp_path) as machine:
+        yield machine
 
 
 def children() -> Sequence[str]:

@@ -89,7 +89,7 @@ async def test_the_restart_policy_decides_whether_a_container_starts_again(
 
 
 async def test_a_container_that_fails_again_backs_off_and_shows_its_last_log(machine: Machine) -> None:
-    pod = await machine.create("sh", "-c", "echo $$; exit 1", pod={"restart_policy": "Always"})
+    pod = await machine.create("sh", "-c", "echo $$$$; exit 1", pod={"restart_policy": "Always"})
     status = await machine.until(
         lambda status: first(status).restart_count == 1 and first(status).state.waiting is not None
     )

@@ -37,6 +37,12 @@ async def test_output_that_nobody_wants_is_thrown_away(machine: Machine) -> None
     assert await machine.exec(await machine.running(), "head", "-c", "1000000", "/dev/zero", client=client) == 0
 
 
+async def test_a_broken_pipe_ends_a_command_as_in_a_shell(machine: Machine) -> None:
+    client = ContainerClient()
+    assert await machine.exec(await machine.running(), "sh", "-c", "yes | head -n 1", client=client) == 0
+    assert (client.output, client.error_output) == (b"y\n", b"")
+
+
 @pytest.mark.parametrize("code", [0, 1, 137, 255])
 async def test_exit_codes_are_those_of_the_command(machine: Machine, code: int) -> None:
     assert await machine.exec(await machine.running(), "sh", "-c", f"exit {code}") == code
@@ -102,7 +108,7 @@ async def test_what_a_command_leaves_behind_does_not_hold_it_up(machine: Machine
 async def test_a_command_that_leaves_its_group_does_not_hold_it_up(machine: Machine) -> None:
     client = ContainerClient()
     code = await machine.exec(
-        await machine.running(), "sh", "-c", "setsid sh -c 'echo $$; exec sleep 3' & sleep 0.3", client=client
+        await machine.running(), "sh", "-c", "setsid sh -c 'echo $$; exec sleep 3600' & sleep 0.3", client=client
     )
     assert code == 0
     os.kill(int(client.output), signal.SIGKILL)
@@ -226,6 +232,21 @@ async def test_a_client_that_stalls_holds_up_the_process_until_it_leaves(machine
     await asyncio.wait([attached])
     following = machine.log(pod, follow=True, limit_bytes=5_000_004)
     assert (await following).endswith(b"end\n")
+
+
+async def test_clients_that_type_at_once_do_not_get_into_each_others_way(machine: Machine) -> None:
+    pod = await machine.running("sh", "-c", "sleep 0.2; exec wc -c", stdin=True, stdin_once=True)
+    clients = [ContainerClient(stdin=True) for _ in range(2)]
+    for client in clients:
+        client.send(bytes(300_000))
+    attached = [attach(machine, pod, client) for client in clients]
+    async with asyncio.timeout(SECONDS):
+        while any(client.unread for client in clients):  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.01)
+    clients[0].end()
+    await asyncio.wait_for(attached[0], SECONDS)
+    attached[1].cancel()
+    assert int(clients[0].output) > 550_000  # what one of them still had to write may be lost at the end
 
 
 async def test_what_is_typed_to_a_process_that_does_not_read_waits(machine: Machine) -> None:

@@ -173,7 +173,11 @@ class RunningPod:
             return
         self._cancel_kill()
         self._kill_at = when
-        self._kill = loop.call_later(seconds, self._signal, signal.SIGKILL)
+        self._kill = loop.call_later(seconds, self._kill_now)
+
+    def _kill_now(self) -> None:
+        self._kill = None
+        self._signal(signal.SIGKILL)
 
     def _cancel_kill(self) -> None:
         if self._kill:
