@@ -209,6 +209,25 @@ async def test_a_connection_that_the_client_resets_ends_alone() -> None:
         assert cancelled.empty()
 
 
+async def test_a_connection_that_the_client_resets_has_no_error() -> None:
+    """kubectl resets what is done, and drops all connections when it reads an error."""
+    provider = ScriptedProvider()
+
+    async def fail(_port: int, stream: PortStream) -> None:
+        try:
+            await stream.read()
+        except ConnectionError:
+            raise Unavailable("cannot read any more") from None
+
+    provider.port = fail
+    async with forwarding(provider) as url, direct(url, HERE) as spdy:
+        data, error = await pair(spdy, 0)
+        await spdy.ping(1)
+        await data.reset()
+        assert await error.read_all() == b""
+        assert error.was_reset is None
+
+
 async def test_a_connection_that_is_reset_before_it_was_served_leaves_nothing() -> None:
     async with forwarding() as url, direct(url, HERE) as spdy:
         for number in range(50):

@@ -66,11 +66,12 @@ class _Pair:
             self._complete.set()
 
     def let_go(self) -> None:
-        """Nobody serves the streams any more."""
-        for stream in self._streams.values():
-            stream.on_reset = None
-            stream.discard()
-            stream.end()
+        """Nobody serves the streams any more: what was not reset ends well, the data before their error stream."""
+        for kind in (DATA, ERROR):
+            if kind in self._streams:
+                self._streams[kind].on_reset = None
+                self._streams[kind].discard()
+                self._streams[kind].end()
 
     def _leave(self) -> None:
         """The client wants no more of this connection, as kubectl does when the other side is done: no error."""
@@ -83,9 +84,6 @@ class _Pair:
             text = await self._forwarded(forward, creation_seconds)
             if text and not self._is_left:
                 await self._fail(text)
-            else:
-                self._streams[DATA].end()
-                self._streams[ERROR].end()
 
     async def _forwarded(self, forward: Forward, creation_seconds: float) -> str:
         try:
