@@ -331,11 +331,11 @@ def test_declared_features_are_told_and_not_again_and_again(kept: bool, known: b
     scenario()
 
 
-def test_a_node_that_acts_as_a_node_leaves_its_taints_to_others_once_it_is_registered() -> None:
+def test_a_node_that_acts_as_a_node_leaves_its_taints_and_its_end_to_others() -> None:
     @virtual_time
     async def scenario() -> None:
         cluster, provider = FakeCluster(), Backend()
-        async with keeping(cluster, provider, restriction=Restriction()):
+        async with keeping(cluster, provider, restriction=Restriction()) as controller:
             await asyncio.sleep(1)
             node = cluster.node()
             assert node is not None
@@ -344,8 +344,10 @@ def test_a_node_that_acts_as_a_node_leaves_its_taints_to_others_once_it_is_regis
             provider.taints = (OTHER,)
             provider.changed()
             await asyncio.sleep(1)
+            await controller.remove()
             node = cluster.node()
-            assert node is not None
+            assert node is not None, "a node may not delete itself"
             assert node.spec.taints == (TAINT,)
+            assert ready(cluster).reason == "KubeletStopped"
 
     scenario()

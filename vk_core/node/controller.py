@@ -126,7 +126,10 @@ class NodeController:
         await self._reconcile(self._described, heartbeat=True)
 
     async def remove(self) -> None:
-        """Delete the node object, and do not make it again."""
+        """Delete the node object, and do not make it again; what acts as a node may not do that and only says goodbye."""
+        if self._restriction is not None:
+            await self.mark_stopped()
+            return
         self._leaving = True
         await self._client.delete(NODES, self._name, uid=self.node.metadata.uid)
 

@@ -142,6 +142,8 @@ class VirtualNode:
         options = self._options
         address = options.internal_ip or await local_address(server)
         restriction = await restriction_of(client, options.node_name)
+        if restriction is not None and options.delete_node_on_exit:
+            log.warning("--delete-node-on-exit: the API server does not let a node delete itself, it will stay")
         with contextlib.closing(KubeletApi(options, client)) as api:
             provider = counted(self._plugin.create(self._context(owner, address, api.port)))
             ready.waiting_for = "the provider did not start"
