@@ -122,6 +122,14 @@ async def cat(_command: Sequence[str], io: ContainerIO) -> int:
     return 0
 
 
+def transport_of(ws: aiohttp.ClientWebSocketResponse) -> asyncio.Transport:
+    """What carries a client's bytes, to break or to hold up."""
+    connection = ws._response.connection
+    assert connection is not None
+    assert connection.transport is not None
+    return connection.transport
+
+
 async def soon(event: asyncio.Event) -> None:
     """Wait for something that must happen."""
     await asyncio.wait_for(event.wait(), DEADLINE_SECONDS)

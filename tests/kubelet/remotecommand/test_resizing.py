@@ -54,6 +54,12 @@ def test_anything_at_all_is_survived_in_bounded_memory(pieces: list[bytes]) -> N
         assert len(parser._pending) <= 2 * MAX_PENDING
 
 
+def test_a_value_without_an_end_is_given_up_and_not_kept() -> None:
+    parser = SizeParser()
+    assert list(parser.feed(b'{"Width":"' + bytes(100_000) + b'"}')) == []
+    assert len(parser._pending) <= 2 * MAX_PENDING
+
+
 def test_what_nests_without_end_is_given_up() -> None:
     assert parse(b"[" * 100_000, b'{"Width":120,"Height":40}') == []
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.kubelet.remotecommand.sessions import EXEC, Endless, cat, listen, node, soon, websocket
+from tests.kubelet.remotecommand.sessions import EXEC, Endless, cat, listen, node, soon, transport_of, websocket
 from tests.support.loops import Stage, stages
 from tests.support.spdy_client import spdy_client
 from vk_core.kubelet.remotecommand import messages
@@ -81,10 +81,7 @@ def test_a_client_that_leaves_ends_its_command(run: Run, stage: Stage, politely:
             async with websocket(url, V5, path=ALL, tls=stage.client_tls) as ws:
                 await soon(endless.started)
                 if not politely:
-                    connection = ws._response.connection
-                    assert connection is not None
-                    assert connection.transport is not None
-                    connection.transport.abort()
+                    transport_of(ws).abort()
             await soon(endless.cancelled)
 
     run(scenario())
@@ -107,10 +104,7 @@ def test_a_client_that_leaves_while_its_input_waits_ends_its_command(
                     while True:
                         await ws.send_bytes(bytes(32 * 1024))
             assert not endless.cancelled.is_set()
-            connection = ws._response.connection
-            assert connection is not None
-            assert connection.transport is not None
-            connection.transport.abort()
+            transport_of(ws).abort()
             await soon(endless.cancelled)
 
     run(scenario())
