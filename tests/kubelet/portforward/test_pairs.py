@@ -209,17 +209,20 @@ async def test_a_connection_that_the_client_resets_ends_alone() -> None:
         assert cancelled.empty()
 
 
+async def pump(stream: PortStream) -> None:
+    await stream.read()
+
+
 async def test_a_connection_that_the_client_resets_has_no_error() -> None:
     """kubectl resets what is done, and drops all connections when it reads an error."""
     provider = ScriptedProvider()
 
-    async def fail(_port: int, stream: PortStream) -> None:
-        try:
-            await stream.read()
-        except ConnectionError:
-            raise Unavailable("cannot read any more") from None
+    async def both_ways(_port: int, stream: PortStream) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(pump(stream))
+            group.create_task(asyncio.Event().wait())
 
-    provider.port = fail
+    provider.port = both_ways
     async with forwarding(provider) as url, direct(url, HERE) as spdy:
         data, error = await pair(spdy, 0)
         await spdy.ping(1)
