@@ -331,7 +331,9 @@ async def test_hundreds_of_followers_are_served_at_once_and_leave_nothing_behind
         log.say(b"two\n")
         assert {await response.content.readany() for response in responses} == {b"two\n"}
         assert len(asyncio.all_tasks()) - before <= everybody * 4 + 10
-    assert len(asyncio.all_tasks()) == before
+    async with asyncio.timeout(5):
+        while len(asyncio.all_tasks()) > before:  # a cancelled handler takes some turns of the loop to end
+            await asyncio.sleep(0)
     assert len(log.asked) == everybody
 
 
