@@ -109,12 +109,15 @@ async def test_the_api_server_and_those_whom_it_allows_get_in_and_nobody_else(
 def test_logs_come_through_the_api_server_and_a_stop_releases_the_port(
     control_plane: ControlPlane, namespace: str, virtual_kubelet: StartVirtualKubelet
 ) -> None:
-    agent = virtual_kubelet()
-    run_pod(control_plane, namespace, agent.node)
+    agent = virtual_kubelet("--provider", "process")
+    run_pod(control_plane, namespace, agent.node, "sh", "-c", "while sleep 0.2; do date; done")
     _, port = address_of(control_plane, agent.node)
     assert port not in {0, 10250}
-    control_plane.kubectl("-n", namespace, "logs", "web")
-    assert agent.stop() == 0
+    with following(control_plane, "web", namespace) as follower:
+        assert follower.stdout is not None
+        assert follower.stdout.readline()
+        assert agent.stop() == 0
+        follower.wait(5)
     with pytest.raises(ControlPlaneError, match="refused"):
         control_plane.kubectl("-n", namespace, "logs", "web")
 
@@ -137,8 +140,8 @@ def test_the_rules_for_a_service_account_are_enough(
 
 
 @contextlib.contextmanager
-def following(plane: ControlPlane, pod: str) -> Iterator[subprocess.Popen[bytes]]:
-    command = [str(plane.programs / "kubectl"), "logs", "--follow", pod]
+def following(plane: ControlPlane, pod: str, namespace: str = "default") -> Iterator[subprocess.Popen[bytes]]:
+    command = [str(plane.programs / "kubectl"), "-n", namespace, "logs", "--follow", pod]
     with subprocess.Popen(command, env=plane.environment(), stdout=subprocess.PIPE) as process:
         try:
             yield process

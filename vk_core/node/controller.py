@@ -126,7 +126,7 @@ class NodeController:
         await self._reconcile(self._described, heartbeat=True)
 
     async def remove(self) -> None:
-        """Delete the node object, and do not make it again; what acts as a node may not do that and only says goodbye."""
+        """Delete the node object, and do not make it again; who acts as a node may not do that and only says so."""
         if self._restriction is not None:
             await self.mark_stopped()
             return

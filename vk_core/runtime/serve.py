@@ -15,6 +15,7 @@ from vk_core.kube.client import KubeClient
 from vk_core.kubelet.backend import KubeletBackend
 from vk_core.kubelet.health import Check, Health
 from vk_core.kubelet.metrics.node import node_metrics
+from vk_core.kubelet.server import CLOSE_SECONDS
 from vk_core.node.controller import NodeController
 from vk_core.node.lease import NodeLease
 from vk_core.node.view import NodeDefaults, NodeView, local_address
@@ -85,7 +86,7 @@ async def serve(
         await asyncio.wait({task, waiter}, return_when=asyncio.FIRST_COMPLETED)
         waiter.cancel()
         if not task.done() and node.running:
-            await asyncio.wait({task}, timeout=STOP_SECONDS + RELEASE_SECONDS)
+            await asyncio.wait({task}, timeout=STOP_SECONDS + CLOSE_SECONDS + RELEASE_SECONDS)
         if not task.done():
             task.cancel()
             await asyncio.wait({task})

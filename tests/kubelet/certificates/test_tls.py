@@ -35,7 +35,7 @@ def on_loop(request: pytest.FixtureRequest) -> Callable[[Scenario], None]:
 
     def run(scenario: Scenario) -> None:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop if request.param == "uvloop" else None) as runner:
-            runner.run(scenario())
+            runner.run(asyncio.wait_for(scenario(), 30))  # uvloop would not notice the alarm of a test that hangs
 
     return run
 
