@@ -30,6 +30,12 @@ RULES: dict[str, dict[str, Any]] = {
     "see and remove pods": {"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "watch", "delete"]},
     "report pods": {"apiGroups": [""], "resources": ["pods/status"], "verbs": ["patch"]},
     "send events": {"apiGroups": [""], "resources": ["events"], "verbs": ["create", "patch"]},
+    "know the API server": {
+        "apiGroups": [""],
+        "resources": ["configmaps"],
+        "verbs": ["get", "list", "watch"],
+        "resourceNames": ["extension-apiserver-authentication"],
+    },
 }
 
 

@@ -56,7 +56,7 @@ async def cluster_id(client: KubeClient) -> str:
             await asyncio.sleep(CONNECT_RETRY_SECONDS)
 
 
-async def restriction_of(client: KubeClient, node_name: str) -> Restriction | None:
+async def restriction_of(client: KubeClient, options: NodeOptions) -> Restriction | None:
     """What the node may not say about itself, if it acts as a node.
 
     Raises:
@@ -66,10 +66,10 @@ async def restriction_of(client: KubeClient, node_name: str) -> Restriction | No
         user = (await client.create(SELF_SUBJECT_REVIEWS, SelfSubjectReview())).status.user_info
     except ApiError as error:  # before Kubernetes 1.28, or not allowed to ask
         log.debug("cannot find out who we are: %s", error)
-        return None
+        return Restriction() if options.bootstrap_kubeconfig is not None else None
     if not user.username.startswith(NODE_USER_PREFIX) or NODES_GROUP not in user.groups:
         return None
     name = user.username.removeprefix(NODE_USER_PREFIX)
-    if name != node_name:
-        raise UsageError(f"--nodename: expected {name}, whose credentials these are, got {node_name!r}")
+    if name != options.node_name:
+        raise UsageError(f"--nodename: expected {name}, whose credentials these are, got {options.node_name!r}")
     return Restriction()

@@ -142,7 +142,7 @@ class VirtualNode:
         """Be the node for as long as the lease is ours."""
         options = self._options
         address = options.internal_ip or await local_address(server)
-        restriction = await restriction_of(client, options.node_name)
+        restriction = await restriction_of(client, options)
         if restriction is not None and options.delete_node_on_exit:
             log.warning("--delete-node-on-exit: the API server does not let a node delete itself, it will stay")
         with contextlib.closing(KubeletApi(options, client)) as api:

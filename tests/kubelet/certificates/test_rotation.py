@@ -1,4 +1,4 @@
-"""Certificates that the cluster signs: asked for as signers demand, kept, renewed, and what is said when nobody does."""
+"""Certificates that the cluster signs: asked for as signers demand, kept, renewed, and what is told if nobody does."""
 
 from __future__ import annotations
 
