@@ -99,6 +99,8 @@ async def _run_in_time(node: VirtualNode, options: NodeOptions, ready: Ready, st
     try:
         async with asyncio.timeout(seconds) as deadline:
             ready.deadline = deadline
+            if options.bootstrap_kubeconfig is not None:
+                ready.waiting_for = "the node's client certificate was not signed"
             async with connect(options) as (client, server):
                 await node.run(client, server, ready, stopped)
     except TimeoutError as error:
@@ -126,6 +128,7 @@ class VirtualNode:
 
     async def run(self, client: KubeClient, server: str, ready: Ready, stopped: asyncio.Event) -> None:
         """Become the node, be it until stopped, and leave things in order."""
+        ready.waiting_for = "the API server did not answer"
         owner = f"{await cluster_id(client)}/{self._options.node_name}"
         lease = NodeLease(client, self._options.node_name, self._options.lease_duration)
         ready.waiting_for = "another process holds the node's lease"
