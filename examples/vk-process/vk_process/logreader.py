@@ -16,6 +16,7 @@ from vk_core.provider import LogOptions
 from vk_process.logs import CONTINUES, RECORD, STDERR, STDOUT, ContainerLog
 
 _PIECE = 262144
+_SHORT = 16384
 _RECORDS = 4096
 _SECOND_NS = 1_000_000_000
 
@@ -40,9 +41,12 @@ async def read_log(log: ContainerLog, options: LogOptions) -> AsyncIterator[byte
     with log.in_use():
         reader = LogReader(log, options)
         await asyncio.to_thread(reader.seek)
+        is_fresh = False
         while left > 0:
             size = log.size
-            piece = await asyncio.to_thread(reader.read)
+            # What was written a moment ago and is short does not wait for a disk, and a thread costs more than it.
+            is_short = is_fresh and size - reader.place.offset < _SHORT
+            piece = reader.read() if is_short else await asyncio.to_thread(reader.read)
             if piece:
                 yield piece[:left]
                 left -= len(piece)
@@ -50,6 +54,7 @@ async def read_log(log: ContainerLog, options: LogOptions) -> AsyncIterator[byte
                 continue  # there were only lines of the other output
             elif options.follow and not (log.is_complete and log.size == size):
                 await log.grown(size)
+                is_fresh = True
             else:
                 return
 
