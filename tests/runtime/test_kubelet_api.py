@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import resource
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -148,6 +149,17 @@ async def test_what_is_unsafe_warns_at_every_start(
         assert response.status == 200
     assert "--authorization always-allow: " in caplog.text
     assert "--anonymous-auth: " in caplog.text
+
+
+async def test_a_long_command_fits_into_a_request_and_many_streams_into_the_process(
+    cluster: DevCluster, options: NodeOptions, tmp_path: Path
+) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    async with running(options), calling(cluster, tmp_path) as session:
+        async with session.get("/pods", params={"command": "x" * 500_000}) as response:
+            assert response.status == 200
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] >= min(hard, 1 << 20)
 
 
 async def test_a_port_that_is_taken_ends_the_start(options: NodeOptions) -> None:

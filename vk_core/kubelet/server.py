@@ -23,6 +23,9 @@ CLOSE_SECONDS = 1.0
 BACKLOG = 1024
 KEEP_ALIVE_SECONDS = 300.0
 
+HEAD_BYTES = 1 << 20
+"""The longest line or header of a request, as of Go's servers: commands to run come in the query."""
+
 log = logging.getLogger("virtual_kubelet.kubelet")
 
 
@@ -81,6 +84,8 @@ class KubeletServer:
             # A client that went away must not leave its command running.
             handler_cancellation=True,
             shutdown_timeout=CLOSE_SECONDS,
+            max_line_size=HEAD_BYTES,
+            max_field_size=HEAD_BYTES,
         )
 
     @property

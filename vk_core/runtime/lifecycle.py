@@ -20,6 +20,8 @@ RELEASE_SECONDS = 1.5
 COLLECT_AFTER = (50_000, 50, 100)
 """Thresholds of the garbage collector's generations; Python's own are 700, 10, 10."""
 
+MOST_FILES = 1 << 20
+
 log = logging.getLogger("virtual_kubelet")
 
 
@@ -32,6 +34,18 @@ def spare_garbage_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECT_AFTER)
+
+
+def allow_many_files() -> None:
+    """Raise the limit of open files to what is allowed, as Go programs do; every stream takes some."""
+    try:
+        import resource
+    except ImportError:  # not on Windows, which has no such limit
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 class Ready:

@@ -28,6 +28,7 @@ from vk_core.runtime.kubeletapi import KubeletApi, check_files
 from vk_core.runtime.lifecycle import (
     RELEASE_SECONDS,
     Ready,
+    allow_many_files,
     released,
     spare_garbage_collector,
     started,
@@ -80,6 +81,7 @@ async def serve(
     check_files(options)
     node = VirtualNode(options, plugin, settings, decorate_node)
     spare_garbage_collector()
+    allow_many_files()
     async with stop_on_signals() as stopped:
         task = asyncio.create_task(_run_in_time(node, options, Ready(on_ready), stopped), name="virtual-node")
         waiter = asyncio.create_task(_wait(stopped), name="wait-for-stop")

@@ -253,10 +253,17 @@ async def test_tls_1_2_and_1_3_are_spoken_and_http_1_1_is_agreed(
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1 is deprecated")
-async def test_what_is_older_than_tls_1_2_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("version", "ciphers"),
+    [
+        pytest.param(ssl.TLSVersion.TLSv1_1, "ALL:@SECLEVEL=0", id="older than TLS 1.2"),
+        pytest.param(ssl.TLSVersion.TLSv1_2, "ECDHE-ECDSA-AES128-SHA:ECDHE-ECDSA-AES128-SHA256", id="CBC"),
+    ],
+)
+async def test_what_is_weak_is_refused(version: ssl.TLSVersion, ciphers: str, tmp_path: Path) -> None:
     context = client_context(tmp_path)
-    context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
-    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.minimum_version = context.maximum_version = version
+    context.set_ciphers(ciphers)
     async with serving(context_with()) as url:
         with pytest.raises(aiohttp.ClientConnectorError):
             await asked(url, context)

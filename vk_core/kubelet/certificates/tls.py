@@ -30,6 +30,9 @@ PROTOCOL = b"http/1.1"
 RECORD_BYTES = 1 << 14
 """The most that one TLS record carries."""
 OUT_BYTES = 1 << 16
+CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20"
+"""Of TLS 1.2: forward secrecy and authenticated encryption only; those of TLS 1.3 are all of this kind."""
+
 SESSION_CONTEXT = b"virtual-kubelet"
 
 
@@ -249,6 +252,7 @@ class TlsObject:
 def _make_context(pair: KeyPair, authorities: Authorities) -> SSL.Context:
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
     context.set_min_proto_version(SSL.TLS1_2_VERSION)
+    context.set_cipher_list(CIPHERS)
     context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_TICKET | SSL.OP_NO_RENEGOTIATION)
     # No resumption: a certificate is looked at in every handshake.
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
