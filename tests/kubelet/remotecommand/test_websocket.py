@@ -180,11 +180,11 @@ async def test_a_session_without_a_byte_is_closed_and_its_command_ended() -> Non
 
 async def test_pings_are_answered_and_keep_an_idle_session() -> None:
     endless = Endless()
-    async with node(endless, idle=0.3) as (url, _), websocket(url, V4, path=EXEC + ALL) as ws:
+    async with node(endless, idle=0.6) as (url, _), websocket(url, V4, path=EXEC + ALL) as ws:
         listening = asyncio.create_task(listen(ws))
         for _ in range(10):
             await ws.ping()
-            await asyncio.sleep(0.06)
+            await asyncio.sleep(0.1)
         assert not endless.cancelled.is_set()
         assert (await listening).pongs == 10
         await soon(endless.cancelled)
