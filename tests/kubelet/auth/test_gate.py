@@ -228,8 +228,13 @@ async def test_anonymous_requests_need_a_right_as_well(authority: Authority, tmp
             assert response.status == 200
         async with session.get("/pods") as response:
             assert response.status == 403
-        async with session.get("/healthz", headers={"Authorization": "Bearer bad"}) as response:
-            assert response.status == 401
+        for shown in ("Bearer bad", "Bearer \u00e4"):
+            async with session.get("/healthz", headers={"Authorization": shown}) as response:
+                assert response.status == 401
+    node = Gate(authority, anonymous=True)
+    unknown = Authority().client("mallory")
+    async with node.calling(tmp_path, unknown) as session, session.get("/healthz") as response:
+        assert response.status == 401, "what is shown and no good is not the same as nothing"
 
 
 async def test_always_allow_still_asks_for_a_name(authority: Authority, tmp_path: Path) -> None:

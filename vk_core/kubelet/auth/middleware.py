@@ -14,7 +14,7 @@ from cryptography.x509.oid import NameOID
 from vk_core.api.auth import UserInfo
 from vk_core.kube.errors import ApiError
 from vk_core.kubelet.auth.attributes import attributes
-from vk_core.kubelet.certificates.tls import Authorities, TlsObject
+from vk_core.kubelet.certificates.tls import Authorities, ClientCertificate, TlsObject
 from vk_core.kubelet.refusal import Handler, Refusal
 
 AUTHENTICATED = "system:authenticated"
@@ -55,26 +55,35 @@ class Authenticator:
 
     async def user(self, request: web.Request) -> UserInfo | None:
         """The user, or None for nobody. A certificate that is no good does not spoil a token, nor the other way."""
-        user = self._by_certificate(request)
+        certificate = _certificate(request)
+        user = self._by_certificate(certificate)
         if user is not None:
             return user
         token = bearer_token(request.headers.get("Authorization", ""))
         if token:
-            try:
-                user = await self._tokens.user(token)
-            except ApiError as error:
-                log.warning("cannot find out whose token it is: %s", error)
-                return None
-            return user  # a bad token is not anonymous
-        return ANONYMOUS if self._anonymous else None
+            return await self._by_token(token)
+        # As for kubelet: what is shown and no good is not the same as nothing.
+        return ANONYMOUS if self._anonymous and certificate is None else None
 
-    def _by_certificate(self, request: web.Request) -> UserInfo | None:
-        tls = request.transport and request.transport.get_extra_info("ssl_object")
-        client = tls.client if isinstance(tls, TlsObject) else None
+    def _by_certificate(self, client: ClientCertificate | None) -> UserInfo | None:
         authorities = self._authorities()
         if client is None or not authorities or not client.verified(authorities, dt.datetime.now(dt.UTC)):
             return None
         return user_of(client.certificate.subject)
+
+    async def _by_token(self, token: str) -> UserInfo | None:
+        if not token.isascii():
+            return None
+        try:
+            return await self._tokens.user(token)
+        except ApiError as error:
+            log.warning("cannot find out whose token it is: %s", error)
+            return None
+
+
+def _certificate(request: web.Request) -> ClientCertificate | None:
+    tls = request.transport and request.transport.get_extra_info("ssl_object")
+    return tls.client if isinstance(tls, TlsObject) else None
 
 
 def user_of(subject: x509.Name) -> UserInfo | None:
