@@ -31,9 +31,11 @@ MEBIBYTE = 1 << 20
 NAMESPACE = "bench-streams"
 NODE = "bench-process"
 POD = "bench"
+COMMANDS = 100
 LINES = 5_000_000
 LINE = "line %09d of a log that has nothing much to say, but says all in many words.\\n"
 """82 bytes, as awk's printf is told."""
+SPDY = {"KUBECTL_REMOTE_COMMAND_WEBSOCKETS": "false"}
 FORWARDING = re.compile(r"Forwarding from 127\.0\.0\.1:(\d+)")
 
 
@@ -44,8 +46,10 @@ class Streams:
     log_rates: list[float] = field(default_factory=list)
     bare_log_rates: list[float] = field(default_factory=list)
     exec_seconds: float = 0.0
+    exec_spdy_seconds: float = 0.0
     get_seconds: float = 0.0
     cat_seconds: list[float] = field(default_factory=list)
+    cat_spdy_seconds: list[float] = field(default_factory=list)
     copy_in_seconds: float = 0.0
     copy_out_seconds: float = 0.0
     forward_seconds: float = 0.0
@@ -87,11 +91,12 @@ class Bench:
         named = f"{pods}?fieldSelector=metadata.name%3D{name}"
         self.plane.api.wait_until(named, lambda found: any(pod["status"].get("phase") == "Running" for pod in found))
 
-    def kubectl(self, *arguments: str, **options: Any) -> float:
-        """Run kubectl; returns seconds, raises when it fails."""
+    def kubectl(self, *arguments: str, spdy: bool = False, **options: Any) -> float:
+        """Run kubectl, as it is or as it was before WebSockets; returns seconds, raises when it fails."""
         command = [str(self.plane.programs / "kubectl"), "-n", NAMESPACE, *arguments]
+        environment = self.plane.environment() | (SPDY if spdy else {})
         started = time.perf_counter()
-        subprocess.run(command, env=self.plane.environment(), check=True, **options)
+        subprocess.run(command, env=environment, check=True, **options)
         return time.perf_counter() - started
 
     @contextlib.contextmanager
@@ -123,8 +128,9 @@ def _commands(bench: Bench, figures: Streams, _rounds: int) -> None:
     """A hundred commands, beside `get pod`."""
     bench.kubectl("exec", POD, "--", "true")
     before = bench.open_files()
-    quiet = {"stdout": subprocess.DEVNULL}
-    figures.exec_seconds = statistics.median(bench.kubectl("exec", POD, "--", "true") for _ in range(100))
+    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL}
+    wires = [[bench.kubectl("exec", POD, "--", "true", spdy=spdy) for spdy in (False, True)] for _ in range(COMMANDS)]
+    figures.exec_seconds, figures.exec_spdy_seconds = (statistics.median(times) for times in zip(*wires, strict=True))
     figures.get_seconds = statistics.median(bench.kubectl("get", "pod", POD, **quiet) for _ in range(20))
     figures.left_files = bench.open_files() - before
 
@@ -134,10 +140,11 @@ def _large_command(bench: Bench, figures: Streams, rounds: int) -> None:
     sent = bench.folder / "sent"
     sent.write_bytes(os.urandom(256_000_000))
     for _ in range(rounds):
-        back = bench.folder / "back"
-        with sent.open("rb") as source, back.open("wb") as target:
-            figures.cat_seconds.append(bench.kubectl("exec", "-i", POD, "--", "cat", stdin=source, stdout=target))
-        _check_same(sent, back)
+        for spdy, seconds in ((False, figures.cat_seconds), (True, figures.cat_spdy_seconds)):
+            back = bench.folder / "back"
+            with sent.open("rb") as source, back.open("wb") as target:
+                seconds.append(bench.kubectl("exec", "-i", POD, "--", "cat", spdy=spdy, stdin=source, stdout=target))
+            _check_same(sent, back)
 
 
 def _copies(bench: Bench, figures: Streams, _rounds: int) -> None:
@@ -146,7 +153,7 @@ def _copies(bench: Bench, figures: Streams, _rounds: int) -> None:
     with source.open("wb") as file:
         for _ in range(1024):
             file.write(os.urandom(MEBIBYTE))
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     with bench.growth(figures):
         figures.copy_in_seconds = bench.kubectl("cp", str(source), f"{POD}:{there}", **quiet)
         figures.copy_out_seconds = bench.kubectl("cp", f"{POD}:{there}", str(back), **quiet)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from tests.cluster.conftest import StartVirtualKubelet
 
 TALKER = "echo begun; trap 'exit 0' TERM; while :; do sleep 0.1; done"
-COMMAND = "echo begun; exec sleep 100000"
+SECONDS = "100000.25"
+"""By which the processes of these tests are told from all others."""
+SLEEPER = f"sleep\0{SECONDS}\0".encode()
+COMMAND = f"echo begun; exec sleep {SECONDS}"
 UPGRADE = (
     "GET {path} HTTP/1.1\r\nHost: node\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
@@ -55,30 +58,33 @@ def streams(kubectl: Kubectl) -> Iterator[list[subprocess.Popen[bytes]]]:
             client.communicate()
 
 
-def children(agent: NodeAgent) -> int:
-    """How many processes the node has started that still run."""
-    found = Path(f"/proc/{agent.pid}/task").glob("*/children")
-    return sum(len(path.read_text().split()) for path in found)
+def commands() -> int:
+    """How many of the commands that `streams` starts still run."""
+    found = 0
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            found += path.read_bytes() == SLEEPER
+    return found
 
 
 def test_nothing_is_left_of_streams_whose_clients_are_killed(kubectl: Kubectl, process_node: NodeAgent) -> None:
     kubectl.start_pod("shell", TALKER)
     until(lambda: kubectl.run("logs", "shell").stdout == b"begun\n")
-    files, processes = open_files(process_node), children(process_node)
+    files = open_files(process_node)
     with streams(kubectl):
-        assert children(process_node) == processes + 1
-    until(lambda: children(process_node) == processes, 30)
+        until(lambda: commands() == 1)
+    until(lambda: commands() == 0, 30)
     until(lambda: open_files(process_node) <= files, 30)
 
 
 def test_nothing_is_left_of_streams_when_the_api_server_is_killed(kubectl: Kubectl, process_node: NodeAgent) -> None:
     kubectl.start_pod("shell", TALKER)
     until(lambda: kubectl.run("logs", "shell").stdout == b"begun\n")
-    files, processes = open_files(process_node), children(process_node)
+    files = open_files(process_node)
     try:
         with streams(kubectl) as clients:
             kubectl.plane.kill("kube-apiserver")
-            until(lambda: children(process_node) == processes, 30)
+            until(lambda: commands() == 0, 30)
             for client in clients:
                 client.wait(30)
     finally:
@@ -97,11 +103,11 @@ def test_a_connection_on_which_nothing_comes_any_more_is_closed(
     )
     kubectl = Kubectl(control_plane, namespace, agent.node)
     kubectl.start_pod("shell", TALKER)
-    files, processes = open_files(agent), children(agent)
-    path = f"/exec/{namespace}/shell/main?command=sleep&command=100000&output=1"
+    files = open_files(agent)
+    path = f"/exec/{namespace}/shell/main?command=sleep&command={SECONDS}&output=1"
     with connected(control_plane, agent.node) as connection:
         connection.sendall(UPGRADE.format(path=path).encode())
         assert connection.recv(4096).startswith(b"HTTP/1.1 101 ")
-        until(lambda: children(agent) == processes + 1)
-        until(lambda: children(agent) == processes, 30)
+        until(lambda: commands() == 1)
+        until(lambda: commands() == 0, 30)
         until(lambda: open_files(agent) <= files, 30)
