@@ -16,10 +16,12 @@ from vk_core.api.stats import ContainerStats
 from vk_core.errors import InvalidInput, NotFound
 from vk_core.provider import LogOptions
 from vk_core.testing import ContainerClient, make_container, make_context, make_pod, virtual_time
+from vk_mock.containers import started
 from vk_mock.logs import lines_until
-from vk_mock.pods import Meter
+from vk_mock.pods import Meter, MockPod
 from vk_mock.provider import MockProvider
 from vk_mock.settings import Ending, Logs, MockSettings, Usage
+from vk_mock.usage import summary
 
 THEN = dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.UTC)
 
@@ -67,6 +69,32 @@ async def test_a_log_that_is_followed_goes_on_at_its_rate() -> None:
                 break
     numbers = [int(line.split()[-1]) for line in seen.splitlines()]
     assert numbers == [*range(numbers[0], numbers[0] + len(numbers))]
+
+
+async def test_nothing_is_written_to_the_standard_error() -> None:
+    mock, key = await running()
+    assert await read_log(mock, key, stream="Stdout") == ["main of web has started"]
+    assert await read_log(mock, key, stream="Stderr") == []
+
+
+async def test_lines_are_as_far_apart_as_the_rate_says() -> None:
+    mock, key = await running(logs=Logs(lines=("line",), lines_per_second=4))
+    log = await mock.get_container_logs(key, "main", LogOptions(follow=True))
+    times: list[dt.datetime] = []
+    async with asyncio.timeout(10):
+        async for chunk in log.chunks:
+            times += [dt.datetime.fromisoformat(line.split()[0].decode()) for line in chunk.splitlines()]
+            if len(times) >= 3:
+                break
+    assert times[2] - times[1] == times[1] - times[0] == dt.timedelta(seconds=0.25)
+
+
+@virtual_time
+async def test_a_log_that_is_followed_ends_with_its_run_not_with_the_next_one() -> None:
+    mock, key = await running(endings=(Ending(exit_code=1, after=dt.timedelta(seconds=60)),))
+    async with asyncio.timeout(100):
+        assert await read_log(mock, key, follow=True) == ["main of web has started"]
+    assert (await mock.get_pod_status(key)).container_statuses[0].restart_count == 1
 
 
 async def test_there_is_no_log_before_the_previous_run() -> None:
@@ -132,8 +160,7 @@ async def test_a_container_that_takes_no_input_does_not_echo() -> None:
 
 
 async def stats_of(mock: MockProvider) -> ContainerStats:
-    summary = await mock.get_stats_summary()
-    return summary.pods[0].containers[0]
+    return (await mock.get_stats_summary()).pods[0].containers[0]
 
 
 async def test_annotations_say_what_a_pod_uses_and_may_change() -> None:
@@ -149,6 +176,17 @@ async def test_annotations_say_what_a_pod_uses_and_may_change() -> None:
     assert after.cpu
     assert after.memory
     assert (after.cpu.usage_nano_cores, after.memory.working_set_bytes) == (1_000_000_000, 2 * 1024**2)
+
+
+async def test_a_container_that_starts_again_is_measured_from_its_start() -> None:
+    mock = MockPod(make_pod(), "10.0.0.1", 0)
+    container = mock.pod.spec.containers[0]
+    mock.statuses["main"] = started(container, mock.statuses["main"], "uid")
+    mock.meters["main"] = Meter("another run", 10**9, THEN)
+    found = await summary("node", THEN, [mock], Usage(cpu="1"))
+    cpu = found.pods[0].containers[0].cpu
+    assert cpu
+    assert (cpu.usage_core_nano_seconds or 0) < 10 * 10**9
 
 
 def test_a_meter_counts_what_was_used_at_each_rate() -> None:
