@@ -42,11 +42,11 @@ class TokenApi(ApiClient):
         self._port = urlsplit(cluster["server"]).port or 0
         authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
         self._tls = ssl.create_default_context(cadata=authority)
-        self._token = config["users"][0]["user"]["token"]
+        self.token = config["users"][0]["user"]["token"]
 
     def _connection(self, seconds: float) -> contextlib.closing[http.client.HTTPSConnection]:
         connection = TokenConnection("127.0.0.1", self._port, timeout=seconds, context=self._tls)
-        connection.token = self._token
+        connection.token = self.token
         return contextlib.closing(connection)
 
 

@@ -5,8 +5,11 @@ The tests are those of the real control plane, with both kubectls there are and 
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 import re
+import ssl
 import subprocess
 import threading
 import uuid
@@ -105,6 +108,13 @@ def test_whatever_a_kubelet_serves_is_reached_through_its_node(one_wire: Kubectl
     assert 'pod="idle"' in one_wire("get", "--raw", f"{proxied}/metrics/resource")
 
 
+def test_the_node_itself_lets_in_only_whom_the_cluster_knows(one_wire: Kubectl, control_plane: DevPlane) -> None:
+    port = one_wire.get("node", one_wire.node)["status"]["daemonEndpoints"]["kubeletEndpoint"]["Port"]
+    assert _asked(port, "") == 401
+    assert _asked(port, "Bearer of bad news") == 401
+    assert _asked(port, f"Bearer {control_plane.api.token}") == 200
+
+
 def test_a_pod_that_is_run_interactively_is_attached_to_and_gone_afterwards(kubectl: Kubectl) -> None:
     command = ("run", "-it", "--rm", "--restart=Never", "--image=local", "once", "--command", "--", "sh", "-c")
     script = "read line; echo saw-$line; exit 3"
@@ -158,3 +168,13 @@ def test_nothing_is_left_of_streams_whose_clients_are_killed(kubectl: Kubectl, p
         client.kill()
         client.communicate()
     until(lambda: open_files(cast(NodeAgent, process_node)) <= files, 30)
+
+
+def _asked(port: int, authorization: str) -> int:
+    """The status code with which a node answers whoever asks for its pods."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    connection = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=30)
+    with contextlib.closing(connection):
+        connection.request("GET", "/pods", headers={"Authorization": authorization})
+        return connection.getresponse().status
