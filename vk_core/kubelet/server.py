@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from vk_core.errors import UsageError
 from vk_core.kubelet.refusal import answer_refusals
@@ -27,6 +28,16 @@ HEAD_BYTES = 1 << 20
 """The longest line or header of a request, as of Go's servers: commands to run come in the query."""
 
 log = logging.getLogger("virtual_kubelet.kubelet")
+http_log = logging.getLogger("virtual_kubelet.kubelet.http")
+
+
+def _is_worth_a_line(record: logging.LogRecord) -> bool:
+    """Whoever reaches the port can send what is not HTTP; that is their mistake, and must not fill the log."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, HttpProcessingError)
+
+
+http_log.addFilter(_is_worth_a_line)
 
 
 def bind(address: str, port: int, flag: str = "--port") -> socket.socket:
@@ -79,6 +90,7 @@ class KubeletServer:
         self._runner = web.AppRunner(
             self._app,
             access_log=None,
+            logger=http_log,
             handle_signals=False,
             keepalive_timeout=KEEP_ALIVE_SECONDS,
             # A client that went away must not leave its command running.
