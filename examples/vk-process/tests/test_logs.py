@@ -148,11 +148,18 @@ async def read_all(following: object) -> bytes:
     return b"".join([piece async for piece in following])  # type: ignore[attr-defined]
 
 
-async def test_only_new_lines_follow_a_tail_of_none(log: ContainerLog) -> None:
+async def test_only_new_lines_follow_a_tail_of_none(log: ContainerLog, monkeypatch: pytest.MonkeyPatch) -> None:
     with log.in_use():
         await log.append(STDOUT, b"old\n")
+        waits, grown = asyncio.Event(), log.grown
+
+        async def noted(size: int) -> None:
+            waits.set()
+            await grown(size)
+
+        monkeypatch.setattr(log, "grown", noted)
         following = asyncio.create_task(read(log, LogOptions(follow=True, tail_lines=0)))
-        await asyncio.sleep(0.05)
+        await waits.wait()
         await log.append(STDOUT, b"new\n")
         await log.complete()
         assert await following == b"new\n"

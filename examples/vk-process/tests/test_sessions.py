@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import re
 import signal
+from typing import Any
 
 import pytest
 
 from vk_core.api.pod import Pod
 from vk_core.api.podkey import PodKey
-from vk_core.errors import InvalidInput, NotFound
-from vk_core.testing import ContainerClient
+from vk_core.errors import InvalidInput, NotFound, Unavailable
+from vk_core.testing import ContainerClient, make_container, make_pod
 
 from .conftest import SECONDS, Machine, children, until_gone
 
@@ -95,7 +97,7 @@ async def test_a_shell_in_a_terminal_controls_jobs(machine: Machine) -> None:
 async def test_input_that_is_not_read_does_not_hold_up_a_command(machine: Machine) -> None:
     client = ContainerClient(stdin=True)
     client.send(bytes(1_000_000))
-    assert await machine.exec(await machine.running(), "sh", "-c", "exec <&-; sleep 0.2", client=client) == 0
+    assert await machine.exec(await machine.running(), "sh", "-c", "exec <&-; sleep 0.5", client=client) == 0
     assert client.unread == 0
 
 
@@ -156,6 +158,35 @@ async def test_commands_leave_no_task_descriptor_or_process(machine: Machine) ->
         assert await asyncio.gather(*(machine.exec(pod, "true", client=client) for client in clients)) == [0, 0]
     await asyncio.sleep(0)
     assert (len(os.listdir("/proc/self/fd")), len(asyncio.all_tasks()), children()) == before  # noqa: PTH208
+
+
+@pytest.mark.parametrize("missing", ["os.pipe", "os.openpty", "os.dup", "os.pidfd_open"])
+async def test_a_machine_that_has_nothing_left_says_so(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    pod = await machine.running()
+    await machine.exec(pod, "true")
+    before = (os.listdir("/proc/self/fd"), children())  # noqa: PTH208
+    calls = iter([None] if missing == "os.pipe" else [])  # the second pipe is the one that fails
+    real = getattr(os, missing.removeprefix("os."))
+
+    def fail(*arguments: Any) -> Any:
+        for _ in calls:
+            return real(*arguments)
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(missing, fail)
+    with pytest.raises(Unavailable, match=r"Too many open files$"):
+        await machine.exec(pod, "sleep", "3600", client=ContainerClient(tty=missing != "os.pipe"))
+    assert (os.listdir("/proc/self/fd"), children()) == before  # noqa: PTH208
+
+
+async def test_a_container_whose_log_cannot_be_opened_does_not_start(machine: Machine) -> None:
+    pod = make_pod(containers=(make_container("a" * 300),), restart_policy="Never")  # no name for a file
+    await machine.provider.create_pod(pod)
+    terminated = (await machine.ended()).container_statuses[0].state.terminated
+    assert terminated
+    assert (terminated.reason, terminated.message[:26]) == ("StartError", "a log cannot be opened: [E")
 
 
 async def test_a_large_input_comes_back_whole(machine: Machine) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import signal
 import time
@@ -59,17 +60,22 @@ class Instance:
             InvalidInput: it cannot be started.
             Unavailable: nothing can be started now.
         """
-        streams = Streams.terminal() if container.tty else Streams.pipes(stdin=container.stdin)
+        log, streams = ContainerLog(log_file), Streams.open(tty=container.tty, stdin=container.stdin)
         try:
-            process = processes.spawn(command, streams, environment=environment, directory=container.working_dir)
+            log.open()
+            try:
+                process = processes.spawn(command, streams, environment=environment, directory=container.working_dir)
+            except BaseException:
+                log.close()
+                raise
         except BaseException:
             streams.close()
             raise
-        return cls(environment, process, streams, ContainerLog(log_file))
+        return cls(environment, process, streams, log)
 
     async def run(self, out: logging.Logger) -> int:
         """Keep the log until the process has ended and all that it wrote is there; gives its exit code."""
-        with self.log.in_use():
+        with contextlib.closing(self.log), contextlib.closing(self.streams):
             pumps = [
                 asyncio.create_task(self._pump(source, output, out), name=f"output {source} of {self.process.pid}")
                 for source, output in enumerate(self.streams.outputs)
@@ -83,7 +89,6 @@ class Instance:
                 await self.log.complete()
             except OSError as error:
                 out.error("the end of a log is lost: %s", error)
-        self.streams.close()
         return code
 
     async def _pump(self, source: int, output: Output, out: logging.Logger) -> None:

@@ -18,6 +18,8 @@ from collections.abc import Iterator
 from io import FileIO
 from pathlib import Path
 
+from vk_core.errors import Unavailable
+
 RECORD = struct.Struct("<QQB")
 """Of the index: nanoseconds since 1970, where the piece ends, flags."""
 
@@ -49,19 +51,38 @@ class ContainerLog:
         self._turn = asyncio.Lock()
         self._grown = asyncio.Event()
 
+    def open(self) -> None:
+        """Keep the files open until `close`; all who read and write share them.
+
+        Raises:
+            Unavailable: they cannot be opened.
+        """
+        if not self._users:
+            try:
+                data = FileIO(self._paths[0], "a+")
+                with contextlib.ExitStack() as undo:
+                    undo.callback(data.close)
+                    self._open = (data, FileIO(self._paths[1], "a+"))
+                    undo.pop_all()
+            except OSError as error:
+                raise Unavailable(f"a log cannot be opened: {error}") from error
+        self._users += 1
+
+    def close(self) -> None:
+        """Close the files unless somebody else uses them."""
+        self._users -= 1
+        if not self._users:
+            for file in self._files:
+                file.close()
+
     @contextlib.contextmanager
     def in_use(self) -> Iterator[None]:
-        """Keep the files open; all who read and write share them."""
-        if not self._users:
-            self._open = (FileIO(self._paths[0], "a+"), FileIO(self._paths[1], "a+"))
-        self._users += 1
+        """Keep the files open as long as the context."""
+        self.open()
         try:
             yield
         finally:
-            self._users -= 1
-            if not self._users:
-                for file in self._files:
-                    file.close()
+            self.close()
 
     @property
     def _files(self) -> tuple[FileIO, FileIO]:

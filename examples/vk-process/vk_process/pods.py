@@ -48,6 +48,7 @@ class RunningPod:
         self._debuggers: list[RunningContainer] = []
         self._debugging: list[asyncio.Task[None]] = []
         self.task = asyncio.create_task(self._run(), name=f"pod {pod.metadata.uid}")
+        self.task.add_done_callback(self._report)
 
     @property
     def containers(self) -> Sequence[RunningContainer]:
@@ -93,6 +94,10 @@ class RunningPod:
 
     def _make(self, containers: Iterable[Container]) -> list[RunningContainer]:
         return [RunningContainer(one, self._pod, self._machine, self._tell) for one in containers]
+
+    def _report(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()):
+            self._machine.log.error("the pod %s is no longer looked after", self._pod.metadata.name, exc_info=error)
 
     def _tell(self) -> None:
         self._changed(self)

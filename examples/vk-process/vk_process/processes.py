@@ -135,7 +135,13 @@ class Processes:
         finally:
             streams.let_go()
         self._tell_guard(b"+%d\n" % pid)
-        process = Process(pid, self._forget)
+        try:
+            process = Process(pid, self._forget)
+        except OSError as error:
+            os.killpg(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            self._tell_guard(b"-%d\n" % pid)
+            raise Unavailable(f"cannot look after {command[0]}: {error.strerror}") from error
         self._running.add(process)
         return process
 

@@ -29,7 +29,7 @@ async def run_command(
         InvalidInput: it cannot be started.
         Unavailable: nothing can be started now.
     """
-    streams = Streams.terminal() if io.tty else Streams.pipes(stdin=io.stdin is not None)
+    streams = Streams.open(tty=io.tty, stdin=io.stdin is not None)
     environment = {"TERM": "xterm", **instance.environment} if io.tty else instance.environment
     with contextlib.closing(streams):
         process = processes.spawn(command, streams, environment=environment, directory=container.working_dir)

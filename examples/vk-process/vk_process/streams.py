@@ -7,6 +7,7 @@ import termios
 from collections.abc import Sequence
 from typing import Any
 
+from vk_core.errors import Unavailable
 from vk_core.provider import TerminalSize
 from vk_process.descriptors import Input, Output
 
@@ -31,28 +32,43 @@ class Streams:
         self._theirs: list[int] = []
 
     @classmethod
-    def pipes(cls, *, stdin: bool) -> Streams:
-        """Three pipes, or two and no input."""
-        out, err = os.pipe(), os.pipe()
+    def open(cls, *, tty: bool, stdin: bool) -> Streams:
+        """A terminal, or three pipes, or two and no input.
+
+        Raises:
+            Unavailable: the machine has none left.
+        """
+        try:
+            return cls._terminal() if tty else cls._pipes(stdin=stdin)
+        except OSError as error:
+            raise Unavailable(f"no {'terminal' if tty else 'pipe'} can be made: {error.strerror}") from error
+
+    @classmethod
+    def _pipes(cls, *, stdin: bool) -> Streams:
+        out, err, *rest = _make_pipes(2 + stdin)
         streams = cls(None, Output(out[0]), Output(err[0]))
         actions: list[tuple[Any, ...]] = [(os.POSIX_SPAWN_DUP2, out[1], 1), (os.POSIX_SPAWN_DUP2, err[1], 2)]
         streams._theirs = [out[1], err[1]]
-        if stdin:
-            theirs, ours = os.pipe()
+        for theirs, ours in rest:
             streams.stdin = Input(ours)
             streams._theirs.append(theirs)
             actions.append((os.POSIX_SPAWN_DUP2, theirs, 0))
-        else:
+        if not rest:
             actions.append((os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0))
         streams.actions = actions
         return streams
 
     @classmethod
-    def terminal(cls) -> Streams:
-        """A pseudo-terminal; a process that leads a session gets control of it by opening it."""
+    def _terminal(cls) -> Streams:
         ours, theirs = os.openpty()
-        streams = cls(Input(os.dup(ours), _END_OF_INPUT), Output(ours), None)
+        streams = cls(None, Output(ours), None)
         streams._theirs = [theirs]
+        try:
+            streams.stdin = Input(os.dup(ours), _END_OF_INPUT)
+        except OSError:
+            streams.close()
+            raise
+        # A process that leads a session gets control of a terminal by opening it.
         streams.actions = [
             (os.POSIX_SPAWN_OPEN, 0, os.ttyname(theirs), os.O_RDWR, 0),
             (os.POSIX_SPAWN_DUP2, 0, 1),
@@ -87,3 +103,15 @@ class Streams:
         for end in (self.stdin, *self.outputs):
             if end is not None:
                 end.close()
+
+
+def _make_pipes(count: int) -> list[tuple[int, int]]:
+    made: list[tuple[int, int]] = []
+    try:
+        for _ in range(count):
+            made.append(os.pipe())
+    except OSError:
+        for fd in (fd for ends in made for fd in ends):
+            os.close(fd)
+        raise
+    return made
