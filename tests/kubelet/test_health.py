@@ -28,7 +28,7 @@ async def ask(health: Health | None, path: str) -> tuple[int, str]:
     [
         (None, "/healthz", 200, "ok"),
         (None, "/healthz/ping", 200, "ok"),
-        (None, "/healthz/syncloop", 404, "there is no check syncloop\n"),
+        (None, "/healthz/syncloop", 404, "there is no check syncloop"),
         (Health(live=[WELL]), "/healthz/syncloop", 200, "ok"),
         (Health(live=[WELL]), "/livez?verbose", 200, "[+]ping ok\n[+]syncloop ok\nlivez check passed\n"),
         (

@@ -28,8 +28,8 @@ class Refusal(VirtualKubeletError):
         self.headers = headers or {}
 
     def response(self) -> web.Response:
-        """The answer."""
-        return web.Response(status=self.status, text=f"{self}\n", headers=self.headers)
+        """The answer; its text has no line break at the end, as the API server makes it a status' message as it is."""
+        return web.Response(status=self.status, text=str(self), headers=self.headers)
 
 
 def refusal_of(error: ProviderError) -> Refusal:

@@ -191,7 +191,7 @@ async def test_a_container_without_a_log_is_refused_in_kubelets_words(
 ) -> None:
     log = Log(*PLAIN)
     async with logs_of(log.provider, status_of(container)) as client:
-        assert await answer(client, **query) == (400, f"{text}\n".encode())
+        assert await answer(client, **query) == (400, text.encode())
     assert not log.asked
 
 
@@ -216,12 +216,12 @@ async def test_between_two_starts_the_last_log_is_shown(
 async def test_what_does_not_exist_is_404_and_what_the_provider_cannot_do_501() -> None:
     async with logs_of(TinyProvider()) as client:
         async with client.get("/containerLogs/default/web/other") as response:
-            assert (response.status, await response.text()) == (404, 'container "other" in pod "web" does not exist\n')
+            assert (response.status, await response.text()) == (404, 'container "other" in pod "web" does not exist')
         async with client.get("/containerLogs/default/gone/main") as response:
-            assert (response.status, await response.text()) == (404, "pod does not exist\n")
+            assert (response.status, await response.text()) == (404, "pod does not exist")
         assert await answer(client) == (
             501,
-            b"the provider scripted of node virtual cannot show the logs of containers\n",
+            b"the provider scripted of node virtual cannot show the logs of containers",
         )
         async with client.post(PATH) as response:
             assert response.status == 405
@@ -235,7 +235,7 @@ async def test_an_error_before_the_first_byte_has_a_status(error: ProviderError,
     log = Log()
     log.error = error
     async with logs_of(log.provider) as client:
-        assert await answer(client, follow=follow) == (status, b"no log\n")
+        assert await answer(client, follow=follow) == (status, b"no log")
 
 
 @pytest.mark.parametrize(
