@@ -93,11 +93,17 @@ async def test_an_unknown_path_is_404_and_a_wrong_method_405(method: str, path: 
         assert response.status == status
 
 
+@pytest.mark.parametrize("path", ["/healthz", "/healthz/ping", "/livez", "/readyz", "/configz", "/metrics"])
+async def test_head_asks_whether_the_node_is_well_and_gets_no_body(path: str) -> None:
+    async with kubelet(TinyProvider()) as client, client.head(path) as response:
+        assert (response.status, await response.read()) == (200, b"")
+
+
 @pytest.mark.parametrize("path", ["/logs/", "/logs/syslog", "/debug/pprof/heap", "/debug/flags/v"])
 @pytest.mark.parametrize("method", ["GET", "PUT", "POST"])
 async def test_routes_to_the_host_are_refused_as_by_a_kubelet_that_forbids_them(method: str, path: str) -> None:
     async with kubelet(ScriptedProvider()) as client, client.request(method, path) as response:
-        assert (response.status, await response.text()) == (405, "Debug endpoints are disabled.\n")
+        assert (response.status, await response.text()) == (405, "Debug endpoints are disabled.")
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,9 @@ from vk_core.kubelet.remotecommand.legacyrun import run_handler
 
 _TAKEN: web.AppKey[set[tuple[str, str]]] = web.AppKey("kubelet-routes", set)
 
+GET_OR_HEAD = (hdrs.METH_GET, hdrs.METH_HEAD)
+"""What load balancers and monitors ask for; kubelet answers HEAD there and nowhere else."""
+
 OF_POD = "/{namespace}/{pod}"
 OF_CONTAINER = "/{namespace}/{pod}/{container}"
 OF_CONTAINER_BY_UID = "/{namespace}/{pod}/{uid}/{container}"
@@ -72,7 +75,9 @@ def attach_pod_routes(app: web.Application, backend: KubeletBackend, timeouts: S
 
 def attach_pod_list_routes(app: web.Application, backend: KubeletBackend) -> None:
     """`/pods` and `/runningpods/`."""
-    _add(app, "/pods", pods_handler(backend))
+    pods = pods_handler(backend)
+    _add(app, "/pods", pods)
+    _add(app, "/pods/", pods)
     running = running_pods_handler(backend)
     _add(app, "/runningpods/", running)
     _add(app, "/runningpods", running)
@@ -83,14 +88,15 @@ def attach_stats_routes(app: web.Application, backend: KubeletBackend) -> None:
     summary = summary_handler(backend)
     _add(app, "/stats/summary", summary)
     _add(app, "/stats/summary/", summary)
-    _add(app, "/metrics/resource", resource_metrics_handler(backend))
+    _add(app, "/metrics/resource", resource_metrics_handler(backend), *GET_OR_HEAD)
 
 
 def attach_metrics_routes(app: web.Application) -> None:
     """Our own metrics, and the pages that Prometheus is usually told to read of every kubelet."""
-    _add(app, "/metrics", metrics_handler())
-    _add(app, "/metrics/cadvisor", no_metrics_handler("there is no cAdvisor on this node; see /metrics/resource"))
-    _add(app, "/metrics/probes", no_metrics_handler("no probes are run by this node itself"))
+    no_cadvisor = no_metrics_handler("there is no cAdvisor on this node; see /metrics/resource")
+    _add(app, "/metrics", metrics_handler(), *GET_OR_HEAD)
+    _add(app, "/metrics/cadvisor", no_cadvisor, *GET_OR_HEAD)
+    _add(app, "/metrics/probes", no_metrics_handler("no probes are run by this node itself"), *GET_OR_HEAD)
 
 
 def attach_health_routes(app: web.Application, health: Health | None = None) -> None:
@@ -98,13 +104,13 @@ def attach_health_routes(app: web.Application, health: Health | None = None) -> 
     checks = health or Health()
     for name in ("healthz", "livez", "readyz"):
         handler = health_handler(checks, name)
-        _add(app, f"/{name}", handler)
-        _add(app, f"/{name}/{{check}}", handler)
+        _add(app, f"/{name}", handler, *GET_OR_HEAD)
+        _add(app, f"/{name}/{{check}}", handler, *GET_OR_HEAD)
 
 
 def attach_configz_route(app: web.Application, config: Mapping[str, Any]) -> None:
     """`/configz`."""
-    _add(app, "/configz", configz_handler(config))
+    _add(app, "/configz", configz_handler(config), *GET_OR_HEAD)
 
 
 def attach_disabled_routes(app: web.Application) -> None:
@@ -130,7 +136,7 @@ def health_and_metrics_app(health: Health | None = None, backend: KubeletBackend
     attach_health_routes(app, health)
     attach_metrics_routes(app)
     if backend is not None:
-        _add(app, "/metrics/resource", resource_metrics_handler(backend))
+        _add(app, "/metrics/resource", resource_metrics_handler(backend), *GET_OR_HEAD)
     return app
 
 
