@@ -11,6 +11,7 @@ from tests.support.kubelet import ScriptedProvider, backend_of, running_pod, ser
 from tests.support.pods import ended, pod_with, status_of, waiting, with_spec
 from vk_core.api.container import EnvVar, EnvVarSource, SecretKeySelector
 from vk_core.api.pod import Pod
+from vk_core.api.podstatus import ContainerStatus
 from vk_core.kubelet.routes import attach_pod_list_routes
 
 REFERENCE = EnvVarSource(secret_key_ref=SecretKeySelector(name="login", key="password"))
@@ -47,6 +48,20 @@ async def test_secrets_are_shown_as_references_only() -> None:
     for path in ("/pods", "/runningpods/"):
         assert "s3cr3t" not in str(await listed(provider, [pod], path))
     assert not provider.calls
+
+
+async def test_required_fields_are_there_even_when_they_are_empty() -> None:
+    pod = replace(pod_with("main"), status=status_of(ContainerStatus(name="main")))
+    for path in ("/pods", "/pods/"):
+        (shown,) = await listed(ScriptedProvider(), [pod], path)
+        (status,) = shown["status"]["containerStatuses"]
+        assert {name: status[name] for name in ("name", "ready", "restartCount", "image", "imageID")} == {
+            "name": "main",
+            "ready": False,
+            "restartCount": 0,
+            "image": "",
+            "imageID": "",
+        }
 
 
 async def test_what_runs_is_listed_by_name_and_image_alone() -> None:

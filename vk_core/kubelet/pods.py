@@ -1,5 +1,7 @@
 """`/pods` and `/runningpods/`: the pods of the node, as the API server knows them.
 
+Fields that the API requires are there also when they are empty, since those who read them need not know our defaults.
+
 What a provider has is never shown: there references to secrets may have been replaced by what they refer to.
 """
 
@@ -7,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -20,6 +23,11 @@ from vk_core.kubelet.refusal import Handler
 
 PODS_AT_ONCE = 200
 """So many are written before others get their turn."""
+
+REQUIRED_OF_STATUS: dict[str, Any] = {"name": "", "ready": False, "restartCount": 0, "image": "", "imageID": ""}
+"""`ContainerStatus`: the fields without `omitempty`, of which clients may think that they are always there."""
+
+STATUSES = ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses")
 
 _BEGIN = b'{"kind":"PodList","apiVersion":"v1","metadata":{},"items":['
 _END = b"]}\n"
@@ -59,6 +67,16 @@ def running_part(pod: Pod) -> Pod | None:
     )
 
 
+def complete(pod: Pod) -> dict[str, Any]:
+    """The pod as JSON with the required fields of its containers' statuses."""
+    shown: dict[str, Any] = msgspec.to_builtins(pod)
+    status = shown.get("status", {})
+    for name in STATUSES:
+        if name in status:
+            status[name] = [REQUIRED_OF_STATUS | one for one in status[name]]
+    return shown
+
+
 def _statuses(pod: Pod) -> Iterator[ContainerStatus]:
     status = pod.status
     yield from status.container_statuses
@@ -71,7 +89,7 @@ async def _answer(request: web.Request, pods: Iterator[Pod]) -> web.StreamRespon
     await response.prepare(request)
     encode = msgspec.json.encode
     text = _BEGIN
-    while batch := [encode(pod) for _, pod in zip(range(PODS_AT_ONCE), pods, strict=False)]:
+    while batch := [encode(complete(pod)) for _, pod in zip(range(PODS_AT_ONCE), pods, strict=False)]:
         await response.write(text + b",".join(batch))
         text = b","
         await asyncio.sleep(0)
