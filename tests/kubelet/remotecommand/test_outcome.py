@@ -31,6 +31,7 @@ def test_an_error_is_an_internal_error_with_its_reason() -> None:
         "status": "Failure",
         "message": "Internal error occurred: error executing command in container: no such shell",
         "reason": "InternalError",
+        "details": {"causes": [{"message": "error executing command in container: no such shell"}]},
         "code": 500,
     }
 

@@ -60,7 +60,8 @@ def status_of(outcome: Outcome, version: int) -> bytes:
 def _status(outcome: Outcome) -> dict[str, object]:
     status: dict[str, object] = {"metadata": {}, "status": "Failure" if outcome.message else "Success"}
     if outcome.error:
-        return {**status, "message": outcome.message, "reason": "InternalError", "code": 500}
+        details = {"causes": [{"message": outcome.error}]}
+        return {**status, "message": outcome.message, "reason": "InternalError", "details": details, "code": 500}
     if outcome.exit_code:
         causes = [{"reason": "ExitCode", "message": str(outcome.exit_code)}]
         return {**status, "message": outcome.message, "reason": "NonZeroExitCode", "details": {"causes": causes}}
