@@ -5,6 +5,7 @@ Pure: requests are looked at, nothing is answered.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from aiohttp import hdrs, web
@@ -16,6 +17,9 @@ SPDY = "SPDY/3.1"
 PROTOCOL_HEADER = "X-Stream-Protocol-Version"
 ACCEPTED_HEADER = "X-Accepted-Stream-Protocol-Versions"
 
+WEBSOCKET_VERSION = "13"
+_KEY = re.compile(r"[A-Za-z0-9+/]{22}==\Z")
+
 
 def is_spdy(request: web.Request) -> bool:
     """Whether the connection is to go on in SPDY."""
@@ -25,6 +29,23 @@ def is_spdy(request: web.Request) -> bool:
 def is_websocket(request: web.Request) -> bool:
     """Whether the connection is to become a WebSocket."""
     return _wants_upgrade(request) and request.headers.get(hdrs.UPGRADE, "").strip().lower() == "websocket"
+
+
+def check_websocket(request: web.Request) -> None:
+    """See that a request for a WebSocket is one as in RFC 6455, section 4.2.1.
+
+    Raises:
+        Refusal: 400, or 405 for another method than GET.
+    """
+    if request.method != hdrs.METH_GET:
+        raise Refusal(405, "unable to upgrade: expected GET for a WebSocket", headers={hdrs.ALLOW: hdrs.METH_GET})
+    version = request.headers.get(hdrs.SEC_WEBSOCKET_VERSION, "")
+    if version != WEBSOCKET_VERSION:
+        expected = f"{hdrs.SEC_WEBSOCKET_VERSION}: {WEBSOCKET_VERSION}"
+        text = f'unable to upgrade: expected the header {expected}, got "{version}"'
+        raise Refusal(400, text, headers={hdrs.SEC_WEBSOCKET_VERSION: WEBSOCKET_VERSION})
+    if not _KEY.match(request.headers.get(hdrs.SEC_WEBSOCKET_KEY, "")):
+        raise Refusal(400, f"unable to upgrade: expected 16 bytes in base64 as the header {hdrs.SEC_WEBSOCKET_KEY}")
 
 
 def negotiate_spdy(request: web.Request, supported: Sequence[str]) -> str:

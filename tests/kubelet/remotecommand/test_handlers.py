@@ -20,9 +20,9 @@ pytestmark = pytest.mark.usefixtures("nothing_left")
 
 TARGET = "/default/web/main"
 
-NO_STREAM = "you must specify at least 1 of stdin, stdout, stderr\n"
-NO_COMMAND = "you must specify at least one command for the container\n"
-NO_CONTAINER = 'container "other" in pod "web" does not exist\n'
+NO_STREAM = "you must specify at least 1 of stdin, stdout, stderr"
+NO_COMMAND = "you must specify at least one command for the container"
+NO_CONTAINER = 'container "other" in pod "web" does not exist'
 
 UPGRADES = {
     "websocket": {
@@ -48,7 +48,7 @@ async def ask(url: str, headers: dict[str, str]) -> tuple[int, str]:
     [
         pytest.param(f"/exec{TARGET}?command=x", 400, NO_STREAM, id="no-stream"),
         pytest.param(f"/exec{TARGET}?output=1", 400, NO_COMMAND, id="no-command"),
-        pytest.param("/exec/default/db/main?command=x&output=1", 404, "pod does not exist\n", id="no-pod"),
+        pytest.param("/exec/default/db/main?command=x&output=1", 404, "pod does not exist", id="no-pod"),
         pytest.param("/attach/default/web/other?output=1", 404, NO_CONTAINER, id="no-container"),
         pytest.param(f"/attach{TARGET}?tty=1", 400, NO_STREAM, id="attach"),
     ],
@@ -69,7 +69,8 @@ async def test_what_cannot_be_served_is_said_before_the_upgrade(
         pytest.param({"Connection": "Upgrade", "Upgrade": "SPDY/3.1"}, 400, "unable to upgrade", id="no-version"),
         pytest.param({**UPGRADES["spdy"], "X-Stream-Protocol-Version": "v9"}, 403, "v9", id="unknown-version"),
         pytest.param({**UPGRADES["websocket"], "Sec-WebSocket-Protocol": "chat"}, 403, "v5.channel.k8s.io", id="chat"),
-        pytest.param({**UPGRADES["websocket"], "Sec-WebSocket-Version": "1"}, 400, "Unsupported version", id="old"),
+        pytest.param({**UPGRADES["websocket"], "Sec-WebSocket-Version": "8"}, 400, "Version: 13, got", id="old"),
+        pytest.param({**UPGRADES["websocket"], "Sec-WebSocket-Key": "short"}, 400, "16 bytes in base64", id="key"),
     ],
 )
 async def test_a_malformed_upgrade_is_answered_with_text(headers: dict[str, str], status: int, word: str) -> None:
@@ -78,6 +79,15 @@ async def test_a_malformed_upgrade_is_answered_with_text(headers: dict[str, str]
     assert answered == status
     assert word in text
     assert not provider.seen
+
+
+async def test_a_websocket_by_post_is_405() -> None:
+    async with (
+        node() as (url, _),
+        aiohttp.ClientSession() as session,
+        session.post(f"{url}/exec{TARGET}?command=x&output=1", headers=UPGRADES["websocket"]) as response,
+    ):
+        assert (response.status, response.headers["Allow"]) == (405, "GET")
 
 
 async def test_what_a_provider_cannot_do_is_501_with_a_sentence() -> None:
@@ -90,7 +100,7 @@ async def test_what_a_provider_cannot_do_is_501_with_a_sentence() -> None:
     ) as url:
         for kind, what in (("exec", "run commands in"), ("attach", "attach to"), ("run", "run commands in")):
             status, text = await ask(f"{url}/{kind}{TARGET}?command=x&output=1&cmd=x", UPGRADES["spdy"])
-            assert (status, text) == (501, f"the provider scripted of node virtual cannot {what} containers\n")
+            assert (status, text) == (501, f"the provider scripted of node virtual cannot {what} containers")
 
 
 async def test_run_answers_with_everything_the_command_wrote() -> None:
@@ -117,7 +127,7 @@ async def test_run_answers_500_with_the_output_of_a_command_that_fails() -> None
         return 2
 
     async with node(fails) as (url, _):
-        assert await ask(f"{url}/run{TARGET}?cmd=ls+x", {}) == (500, "command 'ls x' exited with 2: no such file\n")
+        assert await ask(f"{url}/run{TARGET}?cmd=ls+x", {}) == (500, "command 'ls x' exited with 2: no such file")
 
 
 async def test_run_gives_up_a_command_that_writes_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,7 +139,7 @@ async def test_run_gives_up_a_command_that_writes_without_end(monkeypatch: pytes
         return 0
 
     async with node(yes) as (url, _):
-        assert await ask(f"{url}/run{TARGET}?cmd=yes", {}) == (500, "the command wrote more than 1 MiB\n")
+        assert await ask(f"{url}/run{TARGET}?cmd=yes", {}) == (500, "the command wrote more than 1 MiB")
 
 
 async def test_run_ends_its_command_with_the_client_and_after_the_idle_time() -> None:

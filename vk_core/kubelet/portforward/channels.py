@@ -64,7 +64,7 @@ async def forward_channels(
     """Upgrade a request and forward one connection per port, until all are done or the client is gone.
 
     Raises:
-        web.HTTPBadRequest: the handshake is malformed.
+        Refusal: 400 or 405, the handshake is malformed.
     """
     async with open_messages(request, protocol.name, idle) as messages:
         with contextlib.suppress(ConnectionError):

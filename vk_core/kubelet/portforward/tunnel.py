@@ -35,7 +35,7 @@ async def serve_tunnel(
     """Upgrade a request and serve the SPDY connection in it.
 
     Raises:
-        web.HTTPBadRequest: the handshake is malformed.
+        Refusal: 400 or 405, the handshake is malformed.
     """
     async with open_messages(request, TUNNEL, idle) as messages:
         wire = _MessageWire(messages)

@@ -16,6 +16,7 @@ from aiohttp.abc import AbstractStreamWriter
 
 from vk_core.kubelet.idle import IdleTimer
 from vk_core.kubelet.sockets import buffered, keep_alive, unsent
+from vk_core.kubelet.upgrade import check_websocket
 
 LINGER_SECONDS = 30.0
 """How long the client may take to answer the close frame when everything has reached its machine."""
@@ -176,8 +177,9 @@ async def open_messages(request: web.Request, subprotocol: str, idle: dt.timedel
     """Accept a WebSocket that speaks this subprotocol (none if empty).
 
     Raises:
-        web.HTTPBadRequest: the handshake is malformed.
+        Refusal: 400 or 405, the handshake is malformed.
     """
+    check_websocket(request)
     transport = request.transport
     if transport is None:
         raise ConnectionResetError("the client went away")

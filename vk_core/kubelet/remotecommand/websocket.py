@@ -131,8 +131,7 @@ async def serve_websocket(
     """Upgrade a request and do the work for its client.
 
     Raises:
-        Refusal: 403, none of the client's subprotocols is known.
-        web.HTTPBadRequest: the handshake is malformed.
+        Refusal: 403, none of the client's subprotocols is known; 400 or 405, the handshake is malformed.
     """
     protocol = negotiate_websocket(request)
     async with open_messages(request, protocol.name, idle) as connection:
