@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import aiohttp
 import pytest
+from msgspec.structs import replace
 
 from tests.support.forwarding import forwarding
 from tests.support.kubelet import running_pod
-from tests.support.pods import pod_with, status_of
+from tests.support.pods import pod_with, running, status_of
 from tests.support.providers import TinyProvider
 from tests.support.spdy_client import Refused, spdy_client, upgrade_headers
+from vk_core.api.podstatus import PodStatus
 from vk_core.provider import Provider
 
 
@@ -60,6 +62,13 @@ async def test_a_pod_that_does_not_run_is_400(phase: str, told: str) -> None:
         answer = await refused(url)
     assert answer.status == 400
     assert f'pod "web" is not running, its phase is {told}' in answer.body
+
+
+async def test_ports_of_a_pod_whose_sidecar_runs_are_forwarded_before_the_pod_runs() -> None:
+    status = PodStatus(phase="Pending", init_container_statuses=(running("sidecar"),))
+    pod = replace(pod_with("main", name="web"), status=status)
+    async with forwarding(pods=(pod,)) as url, spdy_client(url, protocols=("portforward.k8s.io",)) as spdy:
+        await spdy.ping(1)
 
 
 async def test_a_protocol_that_is_not_known_is_403() -> None:

@@ -39,7 +39,9 @@ def port_forward_handler(backend: KubeletBackend, timeouts: StreamTimeouts) -> H
 
 
 def _check_running(pod: Pod) -> None:
-    if pod.status.phase != "Running":
+    """As for kubelet, a pod whose init containers (sidecars among them) run has ports as well."""
+    begun = any(status.state.running is not None for status in pod.status.init_container_statuses)
+    if pod.status.phase != "Running" and not begun:
         phase = pod.status.phase or "Pending"
         raise Refusal(400, f'pod "{pod.metadata.name}" is not running, its phase is {phase}: no port can be forwarded')
 
