@@ -32,6 +32,7 @@ def options(**query: str) -> LogOptions:
         ({"follow": "false", "previous": "0", "timestamps": "FALSE"}, LogOptions()),
         ({"tailLines": "0"}, LogOptions(tail_lines=0)),
         ({"tail": "7"}, LogOptions(tail_lines=7)),
+        ({"tail": "", "tailLines": "9"}, LogOptions(tail_lines=9)),
         ({"tail": "7", "tailLines": "9"}, LogOptions(tail_lines=7)),
         ({"tail": "all", "tailLines": "9"}, LogOptions()),
         ({"limitBytes": "1"}, LogOptions(limit_bytes=1)),
@@ -60,6 +61,8 @@ def test_of_a_parameter_that_is_given_twice_the_first_counts() -> None:
     [
         ({"tailLines": "many"}, 400),
         ({"tailLines": "1.5"}, 400),
+        ({"tailLines": ""}, 400),
+        ({"limitBytes": ""}, 400),
         ({"tail": "some"}, 400),
         ({"limitBytes": str(1 << 63)}, 400),
         ({"sinceTime": "yesterday"}, 400),
@@ -70,6 +73,7 @@ def test_of_a_parameter_that_is_given_twice_the_first_counts() -> None:
         ({"sinceSeconds": "0"}, 422),
         ({"sinceSeconds": "5", "sinceTime": "2026-01-02T03:04:00Z"}, 422),
         ({"stream": "stdin"}, 422),
+        ({"stream": ""}, 422),
         ({"stream": "Stdout", "tailLines": "3"}, 422),
     ],
 )

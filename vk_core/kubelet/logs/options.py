@@ -47,7 +47,7 @@ def parse(query: Mapping[str, str], now: Callable[[], dt.datetime]) -> LogOption
     given = _without_alias(query)
     seconds = _number(given, SECONDS)
     since = _time(given)
-    stream = given.get("stream") or "All"
+    stream = given.get("stream", "All")
     tail_lines, limit_bytes = _number(given, TAIL), _number(given, LIMIT)
     flags = {name: _flag(given, name) for name in ("follow", "previous", "timestamps")}
     for number, value in ((TAIL, tail_lines), (LIMIT, limit_bytes), (SECONDS, seconds)):
@@ -80,8 +80,8 @@ def _without_alias(query: Mapping[str, str]) -> dict[str, str]:
 
 
 def _number(query: Mapping[str, str], number: _Number) -> int | None:
-    text = query.get(number.name, "")
-    if not text:
+    text = query.get(number.name)
+    if text is None:
         return None
     value = int(text) if _NUMBER.match(text) else MOST + 1
     if not -MOST - 1 <= value <= MOST:
