@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 
 from vk_core.errors import Unavailable
 from vk_core.provider import PortStream
@@ -37,7 +38,8 @@ async def _connect(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWrite
         try:
             return await asyncio.open_connection(address, port)
         except OSError as error:
-            refusals.append(str(error))
+            # Event loops have words of their own for this, which name the address or do not.
+            refusals.append(f"{address}: {os.strerror(error.errno) if error.errno else error}")
     raise Unavailable(f"nothing listens on port {port}: {'; '.join(refusals)}")
 
 
