@@ -19,6 +19,7 @@ from tests.support.spdy_client import ClientStream, SpdyClient, spdy_client, wit
 from tests.support.websocket_wire import tunnel_client
 from vk_core.errors import Unavailable
 from vk_core.kubelet.backend import StreamTimeouts
+from vk_core.kubelet.portforward import pairs
 from vk_core.kubelet.spdy.stream import SpdyStream
 from vk_core.provider.streams import PortStream
 from vk_core.telemetry.metrics import REGISTRY
@@ -90,6 +91,26 @@ async def test_a_thousand_short_connections_over_one_session_lose_nothing_and_le
         async with asyncio.timeout(10):
             while left := {task for task in asyncio.all_tasks() - tasks if task.get_name().startswith("port-forward-")}:
                 await asyncio.wait(left)
+
+
+async def test_a_connection_ends_with_its_port_though_the_client_still_might_send(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pairs, "SPARE_SECONDS", 0.01)
+    got = asyncio.get_running_loop().create_future()
+
+    async def done_first(_port: int, stream: PortStream) -> None:
+        await stream.write(b"bye")
+        await stream.write_eof()
+        got.set_result(await stream.read())
+
+    provider = ScriptedProvider()
+    provider.port = done_first
+    async with forwarding(provider) as url, connect(url, HERE) as spdy:
+        data, error = await pair(spdy, 0)
+        assert (await within(data.read_all()), await within(error.read_all())) == (b"bye", b"")
+        await data.finish(b"late")
+        assert await within(got) == b"late"
 
 
 async def test_each_connection_reaches_the_port_it_asks_for() -> None:

@@ -12,13 +12,16 @@ import datetime as dt
 
 from vk_core.kubelet.portforward.forward import Forward, port_of
 from vk_core.kubelet.spdy.connection import SpdyConnection
-from vk_core.kubelet.spdy.errors import SpdyClosed
+from vk_core.kubelet.spdy.errors import SpdyClosed, StreamEnded
 from vk_core.kubelet.spdy.stream import SpdyStream
 
 PROTOCOL = "portforward.k8s.io"
 
 DATA = "data"
 ERROR = "error"
+
+SPARE_SECONDS = 1.0
+"""How long the client may still send when the port has sent everything, before it is told that all went well."""
 
 
 async def forward_pairs(connection: SpdyConnection, forward: Forward, creation: dt.timedelta) -> None:
@@ -51,6 +54,7 @@ class _Pair:
         self._complete = asyncio.Event()
         self._complaint = ""
         self._is_left = False
+        self._ending: asyncio.TimerHandle | None = None
 
     def add(self, kind: str, stream: SpdyStream) -> None:
         """One more stream of this connection."""
@@ -67,9 +71,11 @@ class _Pair:
 
     def let_go(self) -> None:
         """Nobody serves the streams any more: what was not reset ends well, the data before their error stream."""
+        if self._ending is not None:
+            self._ending.cancel()
         for kind in (DATA, ERROR):
             if kind in self._streams:
-                self._streams[kind].on_reset = None
+                self._streams[kind].on_reset = self._streams[kind].on_end = None
                 self._streams[kind].discard()
                 self._streams[kind].end()
 
@@ -97,11 +103,20 @@ class _Pair:
         error.discard()
         port = port_of(data.headers["port"])
         assert port is not None  # or the stream would have been rejected
+        data.on_end = self._end_soon
         return await forward(port, data)
+
+    def _end_soon(self) -> None:
+        """The port has sent everything. Clients such as older kubectl close their side only when the error stream ends.
+
+        So that one must not wait for them: it ends soon, whatever the client still sends.
+        """
+        self._ending = asyncio.get_running_loop().call_later(SPARE_SECONDS, self._streams[ERROR].end)
 
     async def _fail(self, text: str) -> None:
         if ERROR in self._streams:
-            await self._streams[ERROR].write(text.encode())
+            with contextlib.suppress(StreamEnded):  # behind a good end there is nothing to tell
+                await self._streams[ERROR].write(text.encode())
         # Not the proper end of the data: what the client got of them may lack the rest.
         for stream in self._streams.values():
             stream.reset()

@@ -46,6 +46,7 @@ class SpdyStream:
         id: odd, ascending in a connection.
         headers: what the client said about it, with names in lower case.
         on_reset: called when the client resets the stream, for whoever does not happen to read or write.
+        on_end: called when we have sent everything.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class SpdyStream:
         self.id = stream_id
         self.headers = headers
         self.on_reset: Callable[[], object] | None = None
+        self.on_end: Callable[[], object] | None = None
         self._owner = owner
         self._queue = ByteQueue()
         self._remote_ended = fin
@@ -124,6 +126,8 @@ class SpdyStream:
             self._local_ended = True
             self._owner.send(frames.encode_data(self.id, b"", fin=True))
             self._forget_if_over()
+            if self.on_end is not None:
+                self.on_end()
 
     def reset(self) -> None:
         """End the stream both ways at once; does nothing if it is over."""
