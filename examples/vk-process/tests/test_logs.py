@@ -111,6 +111,25 @@ async def test_since_takes_what_was_written_then_or_later(log: ContainerLog, mon
     assert stamped == b"2026-01-02T03:04:14.000000000Z 9\n"
 
 
+async def test_what_is_written_before_since_is_not_followed(log: ContainerLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(0, 10**11, 10**9))
+    monkeypatch.setattr("vk_process.logs.time.time_ns", lambda: next(clock))
+    since = dt.datetime.fromtimestamp(3, dt.UTC)
+    with log.in_use():
+        await log.append(STDOUT, b"0\n")
+        readings = [
+            asyncio.create_task(read(log, LogOptions(since=since, follow=True, tail_lines=tail, timestamps=times)))
+            for tail in (None, 1)
+            for times in (False, True)
+        ]
+        for number in range(1, 6):
+            await asyncio.sleep(0.02)  # so that the readers wait for each of them
+            await log.append(STDOUT, b"%d\n" % number)
+        await log.complete()
+        for reading in readings:
+            assert STAMP.sub(b"", await reading) == b"3\n4\n5\n"
+
+
 async def test_times_do_not_run_back_when_the_clock_does(log: ContainerLog, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([2 * 10**9, 10**9])
     monkeypatch.setattr("vk_process.logs.time.time_ns", lambda: next(clock))

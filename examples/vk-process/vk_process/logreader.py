@@ -69,18 +69,18 @@ class LogReader:
         self._source = {"All": None, "Stdout": STDOUT, "Stderr": STDERR}[options.stream]
         self._as_it_is = self._source is None and not options.timestamps
         self._stamp = _Stamps()
+        self._has_old = options.since is not None
 
     def seek(self) -> None:
         """Go to the first line that is wanted: of those that `since` leaves, the last `tail_lines`."""
-        if self._options.since is not None:
-            since_ns = _nanoseconds(self._options.since)
-            record = bisect.bisect_left(range(self._log.records), since_ns, key=lambda number: self._record(number)[0])
-            self.place = Place(record, self._start(record))
+        self._skip_old()
         if self._options.tail_lines is not None:
             self.place = self._tail(self._options.tail_lines)
 
     def read(self) -> bytes:
         """The next piece; empty if there is none, or none of the output that is wanted."""
+        if self._has_old:
+            self._skip_old()
         log, place = self._log, self.place
         if self._as_it_is:
             piece = log.read_data(place.offset, min(place.offset + _PIECE, log.size))
@@ -93,6 +93,17 @@ class LogReader:
         data = log.read_data(base, segments[-1].end)
         self.place = Place(place.record + len(segments), segments[-1].end)
         return b"".join(self._shown(segment, base, data) for segment in segments if self._is_wanted(segment))
+
+    def _skip_old(self) -> None:
+        """Go to the first line that `since` leaves; until there is one, what comes later may be too old as well."""
+        if self._options.since is None:
+            return
+        since_ns, first = _nanoseconds(self._options.since), self.place.record
+        numbers = range(first, self._log.records)
+        record = first + bisect.bisect_left(numbers, since_ns, key=lambda number: self._record(number)[0])
+        self._has_old = record == first + len(numbers)
+        if record > first:
+            self.place = Place(record, self._start(record))
 
     def _shown(self, segment: _Segment, base: int, data: bytes) -> bytes:
         """What is wanted of a piece, from the bytes of the log that begin at `base`."""
