@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 REPLICAS = 300
 DEADLINE_SECONDS = 150.0
+pytestmark = pytest.mark.timeout(240)  # so that a failure shows the pods, not a stack
 
 
 class Churn:
