@@ -16,7 +16,7 @@ from vk_core.kube.credentials import CredentialSource
 from vk_core.kube.errors import ApiUnavailable, NotAuthenticated
 from vk_core.kube.request import build
 from vk_core.kube.resources import NODES, PODS
-from vk_core.kube.transport import AiohttpTransport
+from vk_core.kube.transport import HttpTransport
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -59,7 +59,7 @@ async def serve(tmp_path: Path) -> AsyncIterator[Callable[[Handler], Awaitable[S
 @contextlib.asynccontextmanager
 async def client_of(server: Server) -> AsyncIterator[KubeClient]:
     source = CredentialSource.find(server.kubeconfig)
-    client = KubeClient(AiohttpTransport(source, await source.load(), "virtual-kubelet/test"))
+    client = KubeClient(HttpTransport(source, await source.load(), "virtual-kubelet/test"))
     try:
         yield client
     finally:

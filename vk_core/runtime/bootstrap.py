@@ -16,7 +16,7 @@ from pathlib import Path
 from vk_core.aio.tasks import run_together
 from vk_core.kube.client import KubeClient
 from vk_core.kube.credentials import CredentialSource
-from vk_core.kube.transport import AiohttpTransport
+from vk_core.kube.transport import HttpTransport
 from vk_core.kubelet.certificates.keypair import KeyPair, Subject
 from vk_core.kubelet.certificates.rotation import CLIENT, Rotation
 from vk_core.kubelet.certificates.store import PairFile, state_folder
@@ -50,14 +50,14 @@ async def bootstrapped(options: NodeOptions, bootstrap: Path) -> AsyncIterator[t
     rotation = Rotation(lambda: clients[-1], CLIENT, lambda: Subject(options.node_name), file, use, must_keep=True)
     if not await rotation.start():
         log.info("asking for a client certificate of node %s with %s", options.node_name, bootstrap)
-        clients.append(KubeClient(AiohttpTransport(source, await source.load(), USER_AGENT)))
+        clients.append(KubeClient(HttpTransport(source, await source.load(), USER_AGENT)))
         try:
             await rotation.first()
         finally:
             await clients[-1].close()
     own = dataclasses.replace(source, client_certificate=file.path)
     credentials = await own.load()
-    transport = AiohttpTransport(own, credentials, USER_AGENT)
+    transport = HttpTransport(own, credentials, USER_AGENT)
     clients.append(KubeClient(transport))
     renewed.clear()
     fresh = asyncio.create_task(
@@ -72,7 +72,7 @@ async def bootstrapped(options: NodeOptions, bootstrap: Path) -> AsyncIterator[t
         await clients[-1].close()
 
 
-async def _renew(transport: AiohttpTransport, renewed: asyncio.Event) -> None:
+async def _renew(transport: HttpTransport, renewed: asyncio.Event) -> None:
     while True:
         await renewed.wait()
         renewed.clear()

@@ -13,7 +13,7 @@ from vk_core.kube.client import KubeClient
 from vk_core.kube.credentials import CredentialSource
 from vk_core.kube.errors import ApiError, ApiUnavailable
 from vk_core.kube.resources import SELF_SUBJECT_REVIEWS, SERVICES
-from vk_core.kube.transport import AiohttpTransport
+from vk_core.kube.transport import HttpTransport
 from vk_core.kubelet.certificates.keypair import NODE_USER_PREFIX, NODES_GROUP
 from vk_core.node.restriction import Restriction
 from vk_core.runtime.bootstrap import USER_AGENT, bootstrapped
@@ -33,7 +33,7 @@ async def connect(options: NodeOptions) -> AsyncIterator[tuple[KubeClient, str]]
         return
     source = CredentialSource.find(options.kubeconfig)
     credentials = await source.load()
-    client = KubeClient(AiohttpTransport(source, credentials, USER_AGENT))
+    client = KubeClient(HttpTransport(source, credentials, USER_AGENT))
     try:
         yield client, credentials.server
     finally:
