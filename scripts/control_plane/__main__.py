@@ -7,6 +7,7 @@ import signal
 import sys
 from pathlib import Path
 
+from scripts.control_plane import metricsserver
 from scripts.control_plane.build import assets
 from scripts.control_plane.cache import say
 from scripts.control_plane.golang import BuildError
@@ -16,7 +17,7 @@ def main() -> int:
     """Run the command line; returns its exit status."""
     parser = argparse.ArgumentParser(prog="python -m scripts.control_plane", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("build", help="build the programs if need be and print the folder they are in")
+    commands.add_parser("build", help="build the programs if need be and print the folders they are in")
     up = commands.add_parser("up", help="run a control plane in the foreground")
     up.add_argument(
         "--state", type=Path, help="an empty folder to keep its files and logs in (default: a temporary one)"
@@ -29,6 +30,7 @@ def main() -> int:
     try:
         if arguments.command == "build":
             print(assets())
+            print(metricsserver.programs())
             return 0
         return _up(arguments)
     except BuildError as error:

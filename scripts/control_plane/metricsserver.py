@@ -31,6 +31,15 @@ RULES = (
 )
 
 
+def programs() -> Path:
+    """The folder that holds the program, built now if need be (about 2 minutes on 2 cores).
+
+    Raises:
+        BuildError: it cannot be built.
+    """
+    return installed(MODULE, COMMAND, VERSION)
+
+
 def start(plane: ControlPlane, *, kubelet_authority: Path | None = None, seconds: float = 60.0) -> Process:
     """Start one, and wait until the API server passes requests on to it.
 
@@ -43,13 +52,12 @@ def start(plane: ControlPlane, *, kubelet_authority: Path | None = None, seconds
         BuildError: it cannot be built.
         ApiError: it is not available in time.
     """
-    programs = installed(MODULE, COMMAND, VERSION)
     port = free_ports(1)[0]
     _allow(plane)
     kubeconfig = _kubeconfig(plane)
     trust = f"--kubelet-certificate-authority={kubelet_authority}" if kubelet_authority else "--kubelet-insecure-tls"
     command = [
-        str(programs / COMMAND),
+        str(programs() / COMMAND),
         f"--kubeconfig={kubeconfig}",
         f"--authentication-kubeconfig={kubeconfig}",
         f"--authorization-kubeconfig={kubeconfig}",
