@@ -32,17 +32,18 @@ async def test_children_and_their_ended_children_count_for_a_container(machine: 
     pod = await machine.running("sh", "-c", f"{burn}; {burn} & wait; echo done; exec sleep 3600")
     async with asyncio.timeout(SECONDS):
         await machine.log(pod, follow=True, limit_bytes=5)
-    assert cpu_seconds(await container_stats(machine)) >= 0.4
+    # One of the two alone would be 0.2; the kernel counts in hundredths, rounded down for each.
+    assert cpu_seconds(await container_stats(machine)) > 0.3
 
 
 async def test_memory_is_that_of_all_its_processes(machine: Machine) -> None:
-    hold = "import sys, time; held = bytes(50_000_000); print(flush=True); time.sleep(3600)"
+    hold = 'import sys, time; held = b"x" * 50_000_000; print(flush=True); time.sleep(3600)'
     pod = await machine.running("sh", "-c", f"python3 -c '{hold}' & python3 -c '{hold}'")
     async with asyncio.timeout(SECONDS):
         await machine.log(pod, follow=True, limit_bytes=2)
     memory = (await container_stats(machine)).memory
     assert memory
-    assert (memory.working_set_bytes or 0) > 20_000_000
+    assert (memory.working_set_bytes or 0) > 80_000_000
 
 
 async def test_a_command_counts_while_it_runs_and_afterwards(machine: Machine) -> None:
@@ -50,7 +51,7 @@ async def test_a_command_counts_while_it_runs_and_afterwards(machine: Machine) -
     script = BURN.format(seconds=0.2)
     assert await machine.exec(pod, "python3", "-c", script) == 0
     after_one = cpu_seconds(await container_stats(machine))
-    assert after_one >= 0.2
+    assert after_one > 0.1
     wait = "print(flush=True)\ntime.sleep(3600)"
     running = asyncio.create_task(machine.exec(pod, "python3", "-c", script + wait, client=client))
     await asyncio.wait_for(client.until_seen(b"\n"), SECONDS)
