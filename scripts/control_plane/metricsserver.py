@@ -40,12 +40,11 @@ def programs() -> Path:
     return installed(MODULE, COMMAND, VERSION)
 
 
-def start(plane: ControlPlane, *, kubelet_authority: Path | None = None, seconds: float = 60.0) -> Process:
+def start(plane: ControlPlane, *, seconds: float = 60.0) -> Process:
     """Start one, and wait until the API server passes requests on to it.
 
     Args:
         plane: the control plane that it serves.
-        kubelet_authority: checks the serving certificates of kubelets; None takes any.
         seconds: the deadline.
 
     Raises:
@@ -55,7 +54,6 @@ def start(plane: ControlPlane, *, kubelet_authority: Path | None = None, seconds
     port = free_ports(1)[0]
     _allow(plane)
     kubeconfig = _kubeconfig(plane)
-    trust = f"--kubelet-certificate-authority={kubelet_authority}" if kubelet_authority else "--kubelet-insecure-tls"
     command = [
         str(programs() / COMMAND),
         f"--kubeconfig={kubeconfig}",
@@ -68,7 +66,7 @@ def start(plane: ControlPlane, *, kubelet_authority: Path | None = None, seconds
         "--kubelet-request-timeout=5s",
         "--kubelet-preferred-address-types=InternalIP",
         "--kubelet-use-node-status-port",
-        trust,
+        "--kubelet-insecure-tls",  # as wherever kubelets sign for themselves
     ]
     process = Process(COMMAND, command, plane.state / "metrics-server.log")
     process.start()
