@@ -143,3 +143,25 @@ async def test_an_event_that_is_refused_is_left_out_and_the_next_one_sent() -> N
         recorder.record(about(), "Second", "sent")
         await asyncio.sleep(1)
         assert counts(cluster) == {"Second": 1}
+
+
+class _FirstIsSlowest(dict[tuple[str, str], float]):
+    """Each request takes less time than the one before."""
+
+    seconds = 1.0
+
+    def get(self, *_: object) -> float:  # type: ignore[override]
+        self.seconds /= 2
+        return self.seconds
+
+
+@virtual_time
+async def test_what_happened_to_an_object_arrives_in_the_order_in_which_it_did() -> None:
+    cluster = FakeCluster()
+    cluster.slow = _FirstIsSlowest()
+    story = ["Created", "Updated", "Deleted"]
+    async with recording(cluster) as recorder:
+        for reason in story:
+            recorder.record(about(), reason, "it is done")
+        await asyncio.sleep(5)
+        assert [event["reason"] for event in cluster.all("events")] == story

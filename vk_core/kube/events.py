@@ -121,8 +121,16 @@ class EventRecorder:
     async def _send_some(self) -> None:
         """Send several at once: waking up for each by itself would cost a multiple."""
         await self._rate.wait(min(len(self._pending), TOGETHER))
-        some = [self._pending.popitem(last=False) for _ in range(min(len(self._pending), TOGETHER))]
-        await asyncio.gather(*(self._send(key, note) for key, note in some))
+        stories: dict[str, list[tuple[Key, Note]]] = {}
+        for _ in range(min(len(self._pending), TOGETHER)):
+            key, note = self._pending.popitem(last=False)
+            stories.setdefault(key.uid, []).append((key, note))
+        await asyncio.gather(*(self._tell(story) for story in stories.values()))
+
+    async def _tell(self, story: list[tuple[Key, Note]]) -> None:
+        """Send what happened to one object in the order in which it did."""
+        for key, note in story:
+            await self._send(key, note)
 
     async def flush(self) -> None:
         """Send what is waiting, regardless of rates; bounded by whoever awaits it."""
