@@ -150,7 +150,7 @@ class _FirstIsSlowest(dict[tuple[str, str], float]):
 
     seconds = 1.0
 
-    def get(self, *_: object) -> float:  # type: ignore[override]
+    def get(self, *_: object) -> float:
         self.seconds /= 2
         return self.seconds
 
