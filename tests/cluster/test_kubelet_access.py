@@ -20,6 +20,7 @@ from scripts.control_plane.build import assets
 from scripts.control_plane.cluster import ControlPlane, ControlPlaneError
 from scripts.control_plane.golang import BuildError
 from scripts.control_plane.nodeagent import NodeAgent
+from tests.support.components import lacking
 
 if TYPE_CHECKING:
     from tests.cluster.conftest import StartVirtualKubelet
@@ -223,7 +224,7 @@ def guarded(tmp_path: Path) -> Iterator[Guarded]:
     try:
         programs = assets()
     except BuildError as error:
-        pytest.skip(f"no control plane here: {error}")
+        lacking(f"no control plane here: {error}")
     state = tmp_path / "plane"
     with ControlPlane(
         state,

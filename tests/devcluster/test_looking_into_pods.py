@@ -40,6 +40,7 @@ from tests.cluster.test_kubectl_streams import (  # noqa: F401 - pytest collects
 )
 from tests.devcluster.devplane import DevPlane
 from tests.devcluster.test_kubectl import kubectls
+from tests.support.components import lacking
 from tests.support.terminal import Terminal
 
 pytestmark = pytest.mark.e2e
@@ -52,7 +53,7 @@ PROGRAMS: list[Path | None] = [*kubectls()]
 def control_plane(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevPlane]:
     """One dev cluster for all tests with one kubectl."""
     if request.param is None:
-        pytest.skip("no kubectl here: python -m scripts.control_plane build")
+        lacking("no kubectl here: python -m scripts.control_plane build")
     with DevPlane(request.param, tmp_path_factory.mktemp("dev")) as plane:
         yield plane
 

@@ -170,3 +170,23 @@ async def test_a_server_that_is_not_there_is_named(tmp_path: Path, unused_tcp_po
     async with client_of(server) as client:
         with pytest.raises(ApiUnavailable, match=f"cannot reach the API server http://127.0.0.1:{unused_tcp_port}"):
             await client.get(NODES, "n")
+
+
+async def test_a_proxy_gets_requests_and_watches_when_there_is_one(
+    serve: Callable[[Handler], Awaitable[Server]], tmp_path: Path
+) -> None:
+    asked: list[str] = []
+
+    async def proxy(request: web.Request) -> web.StreamResponse:
+        asked.append(request.raw_path)
+        return web.json_response({"metadata": {"name": "one"}})
+
+    found = await serve(proxy)
+    text = KUBECONFIG.format(server="http://api.invalid:8080", token="first")
+    found.kubeconfig.write_text(text.replace("}}]\nusers", f', proxy-url: "{found.url}"}}}}]\nusers'))
+    async with client_of(found) as client:
+        assert (await client.get(NODES, "one")).metadata.name == "one"
+        request = build("watch", NODES)
+        async with client.transport.stream(request, silence_seconds=5.0) as stream:
+            assert stream.status == 200
+    assert asked == ["http://api.invalid:8080/api/v1/nodes/one", "http://api.invalid:8080/api/v1/nodes"]

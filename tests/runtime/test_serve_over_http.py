@@ -24,12 +24,6 @@ DEADLINE_SECONDS = 10.0
 
 
 @pytest.fixture
-async def cluster() -> AsyncIterator[DevCluster]:
-    async with DevCluster() as found:
-        yield found
-
-
-@pytest.fixture
 def options(cluster: DevCluster, tmp_path: Path) -> NodeOptions:
     kubeconfig = tmp_path / "kubeconfig"
     cluster.write_kubeconfig(kubeconfig)

@@ -6,6 +6,7 @@ import asyncio
 import datetime as dt
 import re
 import tempfile
+from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 from typing import Literal
 
@@ -163,8 +164,8 @@ async def test_who_follows_gets_every_line_as_it_comes(log: ContainerLog, source
         assert await rest == b"no end"
 
 
-async def read_all(following: object) -> bytes:
-    return b"".join([piece async for piece in following])  # type: ignore[attr-defined]
+async def read_all(following: AsyncIterator[bytes]) -> bytes:
+    return b"".join([piece async for piece in following])
 
 
 async def test_only_new_lines_follow_a_tail_of_none(log: ContainerLog, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,5 +195,6 @@ async def test_files_are_open_only_while_somebody_uses_the_log(log: ContainerLog
     reading = read_log(log, LogOptions())
     await anext(reading)
     assert open_files() == before + 2
-    await reading.aclose()  # type: ignore[attr-defined]
+    assert isinstance(reading, AsyncGenerator)
+    await reading.aclose()
     assert open_files() == before
