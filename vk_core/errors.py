@@ -6,6 +6,7 @@
     ├── PluginError                a plug-in that cannot be loaded or used
     ├── ProviderError              raised by providers
     │   ├── NotFound               there is no such pod or container
+    │   ├── MaterialMissing        something that the pod refers to is not there yet
     │   ├── InvalidInput           the pod asks for what the provider can never do
     │   ├── Unavailable            the back end does not answer now; worth trying again
     │   ├── Unauthorized           the back end refuses our credentials
@@ -58,6 +59,23 @@ class ProviderError(VirtualKubeletError):
 
 class NotFound(ProviderError):
     """The provider has no such pod or container."""
+
+
+class MaterialMissing(ProviderError):
+    """Something that the pod refers to is not there yet: a config map, a secret, a key, a volume that can be mounted.
+
+    Raised by `PodMaterials`. A provider lets it through from `create_pod`, and core shows the reason and comes back as
+    soon as something changes; or it starts the other containers and shows the reason as that of a waiting container.
+
+    Attributes:
+        reason: `CreateContainerConfigError` or `FailedMount`.
+        container_name: the container that cannot be started; empty when it is the pod as a whole.
+    """
+
+    def __init__(self, message: str, *, reason: str, container_name: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.container_name = container_name
 
 
 class InvalidInput(ProviderError):

@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from vk_core.provider.materials import Materials
 from vk_core.provider.protocol import Provider
 
 Settings = TypeVar("Settings", bound=msgspec.Struct)
@@ -24,6 +25,7 @@ class ProviderContext(Generic[Settings]):
         internal_ip: address of the node, where pods without one of their own are reported.
         kubelet_port: TCP port of the kubelet API.
         cluster_domain: DNS domain of the cluster, such as `cluster.local`.
+        materials: environment, volumes, network files and credentials of pods.
         owner: the value of the owner annotation of this node's pods.
         settings: the provider's own settings, read from `--provider-config` and checked.
         log: where the provider's messages go.
@@ -35,6 +37,7 @@ class ProviderContext(Generic[Settings]):
     kubelet_port: int
     cluster_domain: str
     owner: str
+    materials: Materials
     settings: Settings
     log: logging.Logger
 

@@ -16,6 +16,7 @@ from vk_core.kubelet.backend import KubeletBackend
 from vk_core.kubelet.health import Check, Health
 from vk_core.kubelet.metrics.node import node_metrics
 from vk_core.kubelet.server import CLOSE_SECONDS
+from vk_core.materials.service import MaterialsService
 from vk_core.node.controller import NodeController
 from vk_core.node.lease import NodeLease
 from vk_core.node.view import NodeDefaults, NodeView, local_address
@@ -226,6 +227,7 @@ class VirtualNode:
             kubelet_port=port,
             cluster_domain=options.cluster_domain,
             owner=owner,
+            materials=MaterialsService(),
             settings=self._settings,
             log=logging.getLogger(f"virtual_kubelet.provider.{options.provider}"),
         )
