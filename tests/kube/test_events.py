@@ -18,7 +18,8 @@ def about(number: int = 0) -> ObjectReference:
 
 @contextlib.asynccontextmanager
 async def recording(cluster: FakeCluster, busy: Callable[[], bool] = lambda: False) -> AsyncIterator[EventRecorder]:
-    recorder = EventRecorder(cluster.client, component="virtual/pod-controller", host="virtual", busy=busy)
+    recorder = EventRecorder(cluster.client, component="virtual/pod-controller", host="virtual")
+    recorder.busy = busy
     task = asyncio.create_task(recorder.run())
     try:
         yield recorder

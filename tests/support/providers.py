@@ -17,7 +17,7 @@ from vk_core.api.pod import Pod
 from vk_core.api.podkey import PodKey
 from vk_core.api.podstatus import PodStatus
 from vk_core.errors import NotFound
-from vk_core.pod.controller import PodController
+from vk_core.pod.controller import PodController, PodFollower
 from vk_core.provider import PodCallback, Provider
 from vk_core.testing import make_context
 from vk_core.testing.builders import OWNER
@@ -160,6 +160,7 @@ async def controlling(
     workers: int = 8,
     resync_seconds: float = 60.0,
     namespace: str = "",
+    follower: PodFollower | None = None,
 ) -> AsyncIterator[PodController]:
     """A pod controller that runs; it is stopped as if the process were killed."""
     controller = PodController(
@@ -171,6 +172,7 @@ async def controlling(
         namespace=namespace,
         workers=workers,
         resync_seconds=resync_seconds,
+        follower=follower,
     )
     task = asyncio.create_task(controller.run())
     ready = asyncio.create_task(controller.ready.wait())

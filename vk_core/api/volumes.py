@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vk_core.api.meta import LabelSelector, LocalObjectReference, ObjectMeta
-from vk_core.api.struct import Struct
+from vk_core.api.struct import Struct, json_name
 
 
 class KeyToPath(Struct):
@@ -300,3 +300,20 @@ class Volume(Struct):
     secret: SecretVolumeSource | None = None
     storageos: OpaqueVolumeSource | None = None
     vsphere_volume: OpaqueVolumeSource | None = None
+
+    @property
+    def kind(self) -> str:
+        """The name of its source in the API: `configMap`, `persistentVolumeClaim`.
+
+        A volume without one is an `emptyDir`, as the API server makes it.
+        """
+        for attribute, name in _KINDS.items():
+            if getattr(self, attribute) is not None:
+                return name
+        return "emptyDir"
+
+
+_OFTEN = ("projected", "config_map", "secret", "empty_dir", "downward_api", "host_path", "persistent_volume_claim")
+_SOURCES = {attribute: json_name(attribute) for attribute in Volume.__struct_fields__ if attribute != "name"}
+_KINDS = {attribute: _SOURCES[attribute] for attribute in (*_OFTEN, *_SOURCES)}
+"""The names of all sources by their attributes, those first that most volumes have."""

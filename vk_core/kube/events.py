@@ -73,16 +73,16 @@ class EventRecorder:
         client: where to send.
         component: who reports, such as `virtual-kubelet/pod-controller`.
         host: the node's name.
+
+    Attributes:
         busy: whether more important writes are waiting; then events hold back for up to five seconds each.
     """
 
-    def __init__(
-        self, client: KubeClient, *, component: str, host: str, busy: Callable[[], bool] = lambda: False
-    ) -> None:
+    def __init__(self, client: KubeClient, *, component: str, host: str) -> None:
+        self.busy: Callable[[], bool] = lambda: False
         self._client = client
         self._component = component
         self._host = host
-        self._busy = busy
         self._pending: OrderedDict[Key, Note] = OrderedDict()
         self._sent: OrderedDict[Key, Recorded] = OrderedDict()
         self._budgets: OrderedDict[str, TokenBucket] = OrderedDict()
@@ -139,7 +139,7 @@ class EventRecorder:
 
     async def _yield(self) -> None:
         for _ in range(MOST_YIELDS):
-            if not self._busy():
+            if not self.busy():
                 return
             await asyncio.sleep(YIELD_SECONDS)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from vk_core.api.pod import Pod
 from vk_core.pod.admission import Usage
@@ -15,12 +15,14 @@ class PodBook:
 
     Attributes:
         usage: what the pods that the node has taken ask for.
+        closed: told the UID of every pod that has come to its end or is forgotten.
         tick: grows with every inventory; records are stamped with it to tell old knowledge from new.
     """
 
     def __init__(self) -> None:
         self.usage = Usage()
         self.tick = 0
+        self.closed: Callable[[str], None] = lambda _uid: None
         self._records: dict[str, PodRecord] = {}
         self._uids: dict[tuple[str, str], str] = {}
         self._unclaimed: dict[str, Pod] = {}
@@ -61,6 +63,11 @@ class PodBook:
         self._records[pod.metadata.uid] = record
         return record
 
+    def finish(self, uid: str) -> None:
+        """A pod has come to its end by itself and needs nothing any more, but it is still there to be asked about."""
+        self.usage.remove(uid)
+        self.closed(uid)
+
     def close(self, uid: str) -> None:
         """Forget a pod."""
         record = self._records.pop(uid, None)
@@ -69,7 +76,7 @@ class PodBook:
             if self._uids.get(name) == uid:
                 del self._uids[name]
         self._unclaimed.pop(uid, None)
-        self.usage.remove(uid)
+        self.finish(uid)
 
     def find(self, pods: list[Pod]) -> None:
         """Note what the provider has before the cluster was heard."""

@@ -11,6 +11,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable
+from typing import Protocol
 
 import msgspec
 from msgspec.structs import replace
@@ -29,7 +30,7 @@ from vk_core.pod.inventory import Inventory
 from vk_core.pod.phase import is_finished
 from vk_core.pod.publisher import PodPublisher
 from vk_core.pod.status import NodeFacts
-from vk_core.provider.capabilities import NotifiesPods
+from vk_core.provider.capabilities import AdoptsPods, NotifiesPods
 from vk_core.provider.protocol import Provider
 from vk_core.telemetry.metrics import QUEUES
 
@@ -39,6 +40,23 @@ WRITERS = 32
 log = logging.getLogger("virtual_kubelet.pod")
 
 _decode_spec = msgspec.json.Decoder(PodSpec).decode
+
+
+class PodFollower(Protocol):
+    """Keeps something for each pod, such as what the pod refers to."""
+
+    def pod_changed(self, pod: Pod) -> None:
+        """The API server shows a new state of the pod; called often, so it must be quick."""
+        ...
+
+    def pod_gone(self, uid: str) -> None:
+        """The pod has come to its end or was forgotten; it may be called more than once."""
+        ...
+
+
+def event_component(node_name: str) -> str:
+    """Who reports the events of pods, named as Virtual Kubelet does."""
+    return f"{node_name}/pod-controller"
 
 
 class PodController:
@@ -53,6 +71,8 @@ class PodController:
         namespace: the only namespace whose pods are taken; empty for all.
         workers: how many pods the provider is asked to change at once.
         resync_seconds: between two comparisons with the provider as a whole.
+        events: where to tell what happened to pods; one of its own without.
+        follower: told about every pod.
     """
 
     def __init__(
@@ -66,6 +86,8 @@ class PodController:
         namespace: str = "",
         workers: int = 32,
         resync_seconds: float = 60.0,
+        events: EventRecorder | None = None,
+        follower: PodFollower | None = None,
     ) -> None:
         self.book = PodBook()
         self.ready = asyncio.Event()
@@ -73,12 +95,12 @@ class PodController:
         self._node = node
         self._thread = threading.get_ident()
         self._loop = asyncio.get_running_loop()
-        self.events = EventRecorder(
-            client,
-            component=f"{node_name}/pod-controller",
-            host=node_name,
-            busy=lambda: self._publishes.busy or self._syncs.busy,
-        )
+        self.events = events or EventRecorder(client, component=event_component(node_name), host=node_name)
+        self.events.busy = lambda: self._publishes.busy or self._syncs.busy
+        self._follower = follower
+        self._adopts = isinstance(provider, AdoptsPods)
+        if follower is not None:
+            self.book.closed = follower.pod_gone
         self._executor = PodExecutor(
             provider, self.book, self.events, owner=owner, node=node, publish=self._publish_soon
         )
@@ -136,6 +158,12 @@ class PodController:
             inventory=self._compare(),
         )
 
+    def wake(self, uid: str) -> None:
+        """Look again at a pod that waits for something that it refers to, because that may be there now."""
+        record = self.book.get(uid)
+        if record is not None and record.missing is not None:
+            self._syncs.add(uid, urgent=True)
+
     async def drain(self) -> None:
         """Start nothing more and wait until every known status is written; bounded by whoever awaits it."""
         self._syncs.hold()
@@ -173,6 +201,8 @@ class PodController:
             self._added(uid, new)
             return
         before, record.pod, record.wanted = record.pod, new, True
+        if self._follower is not None:
+            self._follower.pod_changed(new)
         # Something that may help happened: no reason to sit out a back-off.
         urgent = before.metadata.generation != new.metadata.generation or (
             before.metadata.deletion_timestamp != new.metadata.deletion_timestamp
@@ -188,6 +218,7 @@ class PodController:
 
     def _added(self, uid: str, pod: Pod) -> None:
         record = self.book.open(pod)
+        record.adopting = record.present and self._adopts
         if record.actual is not None:
             self._publishes.add(uid)
         # A finished pod that the provider does not have needs nothing until it is deleted.

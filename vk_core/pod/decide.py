@@ -28,6 +28,7 @@ class Action(enum.Enum):
     CREATE = "create"
     RECREATE = "recreate"
     GIVE_UP = "give up"
+    ADOPT = "adopt"
     UPDATE = "update"
     STOP = "stop"
 
@@ -50,6 +51,8 @@ def decide(record: PodRecord) -> Decision:
         return _stop(record) if record.present else NOTHING
     if is_finished(record.pod.status) or record.verdict is not None:
         return _stop(record) if record.present and not _is_over(record) else NOTHING
+    if record.present and record.adopting:
+        return Decision(Action.ADOPT)
     if record.present:
         return Decision(Action.UPDATE) if needs_update(record) else NOTHING
     return _start(record)

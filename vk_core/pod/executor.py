@@ -16,15 +16,16 @@ from msgspec.structs import replace
 from vk_core.api.node import Node
 from vk_core.api.pod import Pod
 from vk_core.api.podstatus import PodStatus
-from vk_core.errors import InvalidInput, NotFound, ProviderError
+from vk_core.errors import InvalidInput, MaterialMissing, NotFound, ProviderError
 from vk_core.kube.events import EventRecorder
 from vk_core.pod import reasons
 from vk_core.pod.admission import admit
 from vk_core.pod.book import PodBook
 from vk_core.pod.decide import Action, decide
+from vk_core.pod.mountable import unmountable
 from vk_core.pod.phase import FAILED, has_stopped, is_finished
 from vk_core.pod.record import PodRecord, reference
-from vk_core.provider.capabilities import NotifiesPods
+from vk_core.provider.capabilities import AdoptsPods, MountsVolumes, NotifiesPods
 from vk_core.provider.protocol import OWNER_ANNOTATION, Provider
 
 SLOW_CREATE_SECONDS = 1.0
@@ -60,6 +61,7 @@ class PodExecutor:
     ) -> None:
         self._provider = provider
         self._notifies = isinstance(provider, NotifiesPods)
+        self._mountable = frozenset(provider.mountable_volumes()) if isinstance(provider, MountsVolumes) else None
         self._book = book
         self._events = events
         self._owner = owner
@@ -97,6 +99,8 @@ class PodExecutor:
             await self._create(uid, record)
         elif action is Action.GIVE_UP:
             self._give_up(uid, record)
+        elif action is Action.ADOPT:
+            await self._adopt(uid, record)
         elif action is Action.UPDATE:
             await self._update(uid, record)
         elif action is Action.STOP:
@@ -111,11 +115,20 @@ class PodExecutor:
             self._publish(uid)
             return
         self._book.usage.add(pod)
+        missing = unmountable(pod, self._mountable)
+        if missing is not None:
+            self._events.record(reference(pod), reasons.FAILED_MOUNT, str(missing), warning=True)
+            self._wait_for(uid, record, missing)
+            raise missing
         slow = asyncio.get_running_loop().call_later(SLOW_CREATE_SECONDS, self._announce, uid, record)
         try:
             await self._provider.create_pod(self._marked(pod))
         except InvalidInput as error:
             self._cannot_run(uid, record, error)
+        except MaterialMissing as error:
+            # Whoever looked for it has told about it in an event of its own.
+            self._wait_for(uid, record, error)
+            raise
         except Exception as error:
             self._trouble(uid, record, str(error) or repr(error))
             raise
@@ -127,7 +140,7 @@ class PodExecutor:
     async def _created(self, uid: str, record: PodRecord, pod: Pod) -> None:
         record.present = True
         record.handed = pod
-        record.trouble = ""
+        record.trouble, record.missing = "", None
         if record.actual is None:
             record.creating = True
             if not self._notifies:
@@ -143,14 +156,18 @@ class PodExecutor:
         self._publish(uid)
 
     def _trouble(self, uid: str, record: PodRecord, message: str) -> None:
-        record.trouble = message
+        record.trouble, record.missing = message, None
         self._events.record(reference(record.pod), reasons.CREATE_FAILED, message, warning=True)
+        self._publish(uid)
+
+    def _wait_for(self, uid: str, record: PodRecord, missing: MaterialMissing) -> None:
+        record.trouble, record.missing = "", missing
         self._publish(uid)
 
     def _cannot_run(self, uid: str, record: PodRecord, error: InvalidInput) -> None:
         record.verdict = PodStatus(phase=FAILED, reason=reasons.PROVIDER_FAILED, message=str(error))
         record.present = False
-        self._book.usage.remove(uid)
+        self._book.finish(uid)
         self._events.record(reference(record.pod), reasons.CREATE_FAILED, str(error), warning=True)
         self._publish(uid)
 
@@ -172,8 +189,22 @@ class PodExecutor:
             container_statuses=reasons.unknown(known.container_statuses),
             init_container_statuses=known.init_container_statuses,
         )
-        self._book.usage.remove(uid)
+        self._book.finish(uid)
         self._events.record(reference(record.pod), reasons.NOT_FOUND, message, warning=True)
+        self._publish(uid)
+
+    async def _adopt(self, uid: str, record: PodRecord) -> None:
+        """Tell the provider what a pod shall be that it has had since before this process."""
+        pod = record.pod
+        if isinstance(self._provider, AdoptsPods):
+            try:
+                await self._provider.adopt_pod(self._marked(pod))
+            except NotFound:
+                record.present = False
+                raise
+            except InvalidInput as error:
+                self._events.record(reference(pod), reasons.UPDATE_FAILED, str(error), warning=True)
+        record.adopting = False
         self._publish(uid)
 
     async def _update(self, uid: str, record: PodRecord) -> None:
@@ -238,9 +269,9 @@ class PodExecutor:
             return
         record.present = True
         record.actual = status
-        record.trouble = ""
+        record.trouble, record.missing = "", None
         if is_finished(status):
-            self._book.usage.remove(uid)
+            self._book.finish(uid)
         if not record.wanted:
             if has_stopped(status) and record.stop_grace_seconds is not None:
                 self._book.close(uid)

@@ -60,9 +60,9 @@ class PodPublisher:
     async def _write_newest(self, record: PodRecord) -> None:
         """Write the status, and again what became known meanwhile: a pod must not be removed before its end is told."""
         while True:
-            told = (record.actual, record.verdict, record.trouble, record.present)
+            told = (record.actual, record.verdict, record.trouble, record.missing, record.present)
             await self._write_status(record)
-            if told == (record.actual, record.verdict, record.trouble, record.present):
+            if told == (record.actual, record.verdict, record.trouble, record.missing, record.present):
                 return
 
     async def _write_status(self, record: PodRecord) -> None:

@@ -22,6 +22,12 @@ NOT_FOUND = "NotFound"
 LOST = "ProviderLostPod"
 """Event: the provider no longer has a pod, which is therefore created again."""
 
+FAILED_MOUNT = "FailedMount"
+"""Event: a volume of the pod cannot be mounted, as kubelet names it."""
+
+CONFIG_ERROR = "CreateContainerConfigError"
+"""State of a container whose environment cannot be made, as kubelet names it."""
+
 UNKNOWN_STATUS = "ContainerStatusUnknown"
 """State of a container whose end nobody has seen, as kubelet names it."""
 

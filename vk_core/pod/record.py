@@ -13,6 +13,7 @@ from vk_core.api.meta import ObjectReference
 from vk_core.api.pod import Pod
 from vk_core.api.podkey import PodKey
 from vk_core.api.podstatus import PodStatus
+from vk_core.errors import MaterialMissing
 
 
 @dataclass(slots=True)
@@ -27,6 +28,8 @@ class PodRecord:
         handed: the pod as it was last handed to the provider.
         verdict: a status that core itself has to report instead of the provider's: rejected, lost, impossible.
         trouble: why the provider could not take it so far; empty when it could.
+        missing: what the pod refers to that is not there, so that it could not be handed over; None when all is.
+        adopting: whether the provider has still to be told about a pod that it has kept over a restart.
         creating: whether the provider has been at creating it long enough to say so.
         calling: whether the provider is being asked to change it right now.
         stop_grace_seconds: the grace period of the last stop asked for; None when none was.
@@ -45,6 +48,8 @@ class PodRecord:
     handed: Pod | None = None
     verdict: PodStatus | None = None
     trouble: str = ""
+    missing: MaterialMissing | None = None
+    adopting: bool = False
     creating: bool = False
     calling: bool = False
     stop_grace_seconds: int | None = None

@@ -20,7 +20,7 @@ from vk_core.api.podstatus import (
 from vk_core.api.scheduling import qos_class
 from vk_core.pod.conditions import conditions_of
 from vk_core.pod.phase import FAILED, SUCCEEDED, TERMINAL, all_succeeded, has_stopped, phase_of
-from vk_core.pod.reasons import PROVIDER_FAILED, unknown
+from vk_core.pod.reasons import CONFIG_ERROR, PROVIDER_FAILED, unknown
 from vk_core.pod.record import PodRecord
 
 
@@ -87,6 +87,8 @@ def _source(record: PodRecord) -> PodStatus | None:
         return record.actual if record.present or not record.deleting else unlocated(record.actual)
     if record.deleting and not record.present:
         return PodStatus(phase=FAILED)
+    if record.missing is not None:
+        return PodStatus(phase="Pending")
     if record.trouble:
         return PodStatus(phase="Pending", reason=PROVIDER_FAILED, message=record.trouble)
     return PodStatus() if record.creating else None
@@ -119,8 +121,7 @@ def _complete(
     status: ContainerStatus | None, container: Container, restarts: int, record: PodRecord
 ) -> ContainerStatus:
     if status is None:
-        reason = "PodInitializing" if record.pod.spec.init_containers else "ContainerCreating"
-        waiting = ContainerState(waiting=ContainerStateWaiting(reason=reason))
+        waiting = ContainerState(waiting=_why_it_waits(container, record))
         return ContainerStatus(name=container.name, image=container.image, state=waiting, restart_count=restarts)
     state, last = _whole_state(status.state), _whole_state(status.last_state)
     resources = status.resources or _resources(container, record)
@@ -141,6 +142,14 @@ def _complete(
             allocated_resources=status.allocated_resources or (resources.requests if resources else {}),
         )
     return status
+
+
+def _why_it_waits(container: Container, record: PodRecord) -> ContainerStateWaiting:
+    """Something that the container itself lacks is its own reason; for volumes and other containers it just waits."""
+    missing = record.missing
+    if missing is not None and missing.reason == CONFIG_ERROR and missing.container_name in {"", container.name}:
+        return ContainerStateWaiting(reason=missing.reason, message=str(missing))
+    return ContainerStateWaiting(reason="PodInitializing" if record.pod.spec.init_containers else "ContainerCreating")
 
 
 def _resources(container: Container, record: PodRecord) -> ResourceRequirements | None:

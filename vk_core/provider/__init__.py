@@ -1,6 +1,7 @@
 """The provider interface: all that the author of a provider needs to import, beside the types of `vk_core.api`."""
 
 from vk_core.provider.capabilities import (
+    AdoptsPods,
     AttachesToContainer,
     Closable,
     ConfiguresNode,
@@ -14,6 +15,7 @@ from vk_core.provider.capabilities import (
     HasOperatingSystem,
     HasResourceMetrics,
     HasStats,
+    MountsVolumes,
     NodeCallback,
     NotifiesNodeStatus,
     NotifiesPods,
@@ -24,7 +26,6 @@ from vk_core.provider.capabilities import (
 )
 from vk_core.provider.materials import (
     FILE_VOLUMES,
-    AdoptsPods,
     EmptyDirVolume,
     Environment,
     FilesVolume,
@@ -32,7 +33,6 @@ from vk_core.provider.materials import (
     ImageVolume,
     Materials,
     Mount,
-    MountsVolumes,
     NetworkFiles,
     OtherVolume,
     PodMaterials,

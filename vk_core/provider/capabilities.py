@@ -5,7 +5,7 @@ A provider implements a capability by having the method; there is nothing to reg
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from vk_core.api.node import Node, NodeAddress, NodeCondition, NodeDaemonEndpoints
@@ -205,4 +205,29 @@ class HasResourceMetrics(Protocol):
 
     async def get_metrics_resource(self) -> str:
         """Metrics in the Prometheus text format 0.0.4, with kubelet's names and labels."""
+        ...
+
+
+@runtime_checkable
+class MountsVolumes(Protocol):
+    """Can give volumes to containers.
+
+    A pod with a volume of another kind waits, with a `FailedMount` event that names it. To a provider without this
+    capability the same happens with every volume but the service account token that the API server adds by itself.
+    """
+
+    def mountable_volumes(self) -> Collection[str]:
+        """The kinds it can mount, by the names of their sources in the API: `configMap`, `emptyDir`, `nfs`, …."""
+        ...
+
+
+@runtime_checkable
+class AdoptsPods(Protocol):
+    """Wants to know what a pod that it has kept over a restart of virtual-kubelet shall be."""
+
+    async def adopt_pod(self, pod: Pod) -> None:
+        """Look after a pod again that `get_pods` had at the start and the cluster still wants.
+
+        Called once for each pod, before any other call that changes it. May raise what `update_pod` may.
+        """
         ...

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from vk_core.api.pod import Pod
 from vk_core.api.struct import Struct
@@ -281,30 +281,4 @@ class Materials(Protocol):
 
     def of(self, pod: Pod) -> PodMaterials:
         """The materials of a pod that core has handed over; the same object for each UID until the pod is gone."""
-        ...
-
-
-@runtime_checkable
-class MountsVolumes(Protocol):
-    """Can give volumes to containers.
-
-    A pod with a volume of another kind waits with a `FailedMount` event that names it. To a provider without this
-    capability the same happens with every volume but the service account token that the API server adds by itself.
-    """
-
-    @property
-    def mountable_volumes(self) -> Collection[str]:
-        """The kinds it can mount, by the names of their sources: `configMap`, `emptyDir`, and so on."""
-        ...
-
-
-@runtime_checkable
-class AdoptsPods(Protocol):
-    """Wants to know what a pod that it has kept over a restart shall be."""
-
-    async def adopt_pod(self, pod: Pod) -> None:
-        """Look after a pod again that `get_pods` had at the start and the cluster still wants.
-
-        Called once for each before any other call about it. May raise what `update_pod` may.
-        """
         ...
