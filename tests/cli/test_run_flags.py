@@ -54,7 +54,8 @@ def test_every_flag_reaches_the_node(started: Run, tmp_path: Path) -> None:
         *("--address", "::", "--tls-cert-file", str(config), "--tls-private-key-file", str(config)),
         *("--client-ca-file", str(config), "--authorization", "Always-Allow", "--anonymous-auth"),
         *("--cert-dir", str(tmp_path), "--stream-idle-timeout", "1h", "--stream-creation-timeout", "5s"),
-        *("--metrics-addr", ":10255"),
+        *("--metrics-addr", ":10255", "--cluster-dns", "10.96.0.10,fd00::a", "--cluster-dns", "10.96.0.10"),
+        *("--resolv-conf", str(config)),
     )
     expected = NodeOptions(
         provider="mock",
@@ -64,6 +65,8 @@ def test_every_flag_reaches_the_node(started: Run, tmp_path: Path) -> None:
         operating_system="windows",
         taint=Taint(key="example.com/batch", value="yes", effect="NoExecute"),
         cluster_domain="example.org",
+        cluster_dns=("10.96.0.10", "fd00::a"),
+        resolv_conf=config,
         internal_ip="::1",
         port=65535,
         pod_sync_workers=1,
@@ -163,6 +166,8 @@ def test_every_flag_has_an_environment_variable_of_its_own_name() -> None:
         ("--os", "plan9", "linux or windows"),
         ("--taint", "a=b:Never", "the effect NoSchedule, PreferNoSchedule or NoExecute"),
         ("--taint", "=b", "KEY[=VALUE][:EFFECT]"),
+        ("--cluster-dns", "10.96.0.10,", "IP addresses such as 10.96.0.10"),
+        ("--cluster-dns", "dns", "an IP address"),
         ("--internal-ip", "localhost", "an IP address"),
         ("--address", "localhost", "an IP address"),
         ("--address", "", "an IP address"),

@@ -129,6 +129,14 @@ def ip_address(text: str) -> str:
         raise ValueError("expected an IP address such as 192.0.2.7") from None
 
 
+def ip_addresses(texts: Sequence[str]) -> tuple[str, ...]:
+    """IP addresses, several of them separated by commas; each once."""
+    given = [part.strip() for text in texts for part in text.split(",")]
+    if not all(given):
+        raise ValueError("expected IP addresses such as 10.96.0.10")
+    return tuple(dict.fromkeys(map(ip_address, given)))
+
+
 def listen_address(text: str) -> str:
     """An IP address of the machine to listen on."""
     if not text:

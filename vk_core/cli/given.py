@@ -14,7 +14,7 @@ import typer
 
 from vk_core.cli import flags
 from vk_core.errors import PluginError, UsageError
-from vk_core.runtime.options import NodeOptions
+from vk_core.runtime.options import DEFAULT_RESOLV_CONF, NodeOptions
 
 Value = TypeVar("Value")
 
@@ -114,6 +114,8 @@ def node_options(given: Given) -> NodeOptions:
         operating_system=given.read("os", flags.operating_system),
         taint=given.taint(provider) if provider else None,
         cluster_domain=given.read("cluster_domain", flags.subdomain),
+        cluster_dns=given.read("cluster_dns", flags.ip_addresses),
+        resolv_conf=given.read("resolv_conf", readable_file) or DEFAULT_RESOLV_CONF,
         internal_ip=given.read("internal_ip", flags.ip_address),
         address=given.read("address", flags.listen_address),
         port=given.read("port", flags.port),

@@ -75,6 +75,24 @@ def run(  # noqa: PLR0917 - typer passes them by name; `node_options` reads them
             "--cluster-domain", envvar=env("cluster-domain"), metavar="DOMAIN", help="DNS domain of the cluster."
         ),
     ] = "cluster.local",
+    cluster_dns: Annotated[
+        list[str],
+        typer.Option(
+            "--cluster-dns",
+            envvar=env("cluster-dns"),
+            metavar="IP",
+            help="DNS server of the cluster, for pods; may be repeated, or several with commas.",
+        ),
+    ] = [],  # noqa: B006 - typer needs a list here, nobody changes it
+    resolv_conf: Annotated[
+        Text,
+        typer.Option(
+            "--resolv-conf",
+            envvar=env("resolv-conf"),
+            metavar="FILE",
+            help="Resolver settings of pods that do not use the cluster's DNS; without, /etc/resolv.conf.",
+        ),
+    ] = None,
     internal_ip: Annotated[
         str,
         typer.Option(

@@ -11,6 +11,9 @@ from vk_core.api.node import Taint
 DEFAULT_KUBELET_VERSION = "v1.36.3"
 """What the node reports; within the version skew that a 1.36 control plane and its neighbours accept."""
 
+DEFAULT_RESOLV_CONF = Path("/etc/resolv.conf")
+"""Where the machine's own resolver settings are."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NodeOptions:
@@ -22,6 +25,9 @@ class NodeOptions:
         namespace: the only namespace whose pods are taken; empty takes all.
         operating_system: `linux` or `windows`.
         taint: keeps pods away that do not ask for this node; None leaves it out.
+        cluster_domain: DNS domain of the cluster.
+        cluster_dns: addresses of the cluster's DNS servers, for pods.
+        resolv_conf: resolver settings of pods that do not use the cluster's DNS.
         internal_ip: the node's address; empty finds the one that the machine would use.
         address: where the kubelet API listens; `0.0.0.0` and `::` are all addresses of the machine.
         port: TCP port of the kubelet API; 0 takes a free one, the node reports the one that was taken.
@@ -53,6 +59,8 @@ class NodeOptions:
     operating_system: str = "linux"
     taint: Taint | None = None
     cluster_domain: str = "cluster.local"
+    cluster_dns: tuple[str, ...] = ()
+    resolv_conf: Path = DEFAULT_RESOLV_CONF
     internal_ip: str = ""
     address: str = "0.0.0.0"
     port: int = 10250
