@@ -6,7 +6,6 @@ nothing else has the name. Values are in no message.
 
 from __future__ import annotations
 
-from collections import ChainMap
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
@@ -119,9 +118,9 @@ class _Resolution:
         self._facts = facts
         self._lookup = lookup
         self._env_files = env_files
-        self._services = dict(services)
+        self._services = services
         self._variables: dict[str, str] = {}
-        self._known = ChainMap(self._variables, self._services)
+        self._known: dict[str, str] | None = None  # variables over services, made when the first text refers to one
         self._awaiting: dict[str, None] = {}
         self._objects: dict[tuple[Kind, str], KeyedObject | Absent | Unreadable] = {}
         self._parsed: dict[tuple[str, str], dict[str, str]] = {}
@@ -137,13 +136,19 @@ class _Resolution:
     def set(self, name: str, value: str) -> None:
         """Defines a variable, whatever it was before."""
         self._variables[name] = value
+        if self._known is not None:
+            self._known[name] = value
         self._awaiting.pop(name, None)
 
     def add_text(self, name: str, text: str) -> None:
         """Defines a variable with others in its value."""
-        if self._awaiting and not self._awaiting.keys().isdisjoint(references(text)):
+        if "$" not in text:
+            self.set(name, text)
+        elif self._awaiting and not self._awaiting.keys().isdisjoint(references(text)):
             self._await(name)
         else:
+            if self._known is None:
+                self._known = {**self._services, **self._variables}
             self.set(name, expand(text, self._known))
 
     def add_object(self, source: EnvFromSource) -> None:
@@ -216,9 +221,8 @@ class _Resolution:
             message = f"failed to read {kind.lower()} {quote(name)}: {state.message}"
             self.notices.append(Notice(f"FailedToRead{_need(optional)}{kind}", message))
             raise _Missing(message)
-        self._not_there(
-            f"{kind}NotFound", f"{kind.lower()} {quote(name)} not found", optional=optional, skipping=skipping
-        )
+        message = f"{kind.lower()} {quote(name)} not found"
+        self._not_there(f"{kind}NotFound", message, optional=optional, skipping=skipping)
         return None
 
     def _not_there(self, what: str, message: str, *, optional: bool | None, skipping: str) -> None:
@@ -243,7 +247,7 @@ class _Resolution:
         variables = self._parsed.get(file)
         if variables is None:
             content = self._env_files.get(file, "")
-            if content == "" and selector.optional:
+            if selector.optional and isinstance(content, str) and not content:
                 return None
             variables = self._parsed[file] = _parsed(content, selector)
         if selector.key not in variables and not selector.optional:
@@ -268,10 +272,8 @@ def _file_name(selector: FileKeySelector) -> str:
 def _parsed(content: bytes | str, selector: FileKeySelector) -> dict[str, str]:
     """The variables of an env file, if it is there and is one."""
     if isinstance(content, str):
-        problem = f": {content}" if content else ""
-        raise _Missing(
-            f"couldn't read env {_file_name(selector)}{problem}" if content else f"env {_file_name(selector)} not found"
-        )
+        name = _file_name(selector)
+        raise _Missing(f"couldn't read env {name}: {content}" if content else f"env {name} not found")
     try:
         return parse_env_file(content)
     except ValueError as problem:
