@@ -12,6 +12,7 @@ from typing import Any, Self
 from aiohttp import web
 
 from vk_core.devcluster.background import Background
+from vk_core.devcluster.furnishing import Furnishing
 from vk_core.devcluster.handlers import Handlers
 from vk_core.devcluster.kubelets.proxy import KubeletProxy
 from vk_core.devcluster.registry import Registry
@@ -42,12 +43,13 @@ class DevCluster:
         self._port = port
         self._credentials = make_credentials(host)
         self.store = Store(history=history)
-        self.registry = Registry(self.store, root_certificate=self.certificate_authority)
+        self.registry = Registry(self.store)
         self._handlers = Handlers(self.registry, token=self._credentials.token)
         self._kubelets = KubeletProxy(self.registry, self._credentials.kubelet_context())
         self._usage = Usage(self.store, self._kubelets.metrics)
         self._server = Server(self._handlers, self._kubelets, self._usage, token=self._credentials.token)
         self._background = Background(self.registry)
+        self._furnishing = Furnishing(self.registry, self.certificate_authority)
         self._signer = ServingSigner(self.registry, self._credentials.authority)
         self._scheduler = Scheduler(self.registry) if scheduler else None
         self._runner: web.ServerRunner | None = None
@@ -70,6 +72,7 @@ class DevCluster:
             OSError: the port is taken.
         """
         self._background.start()
+        self._furnishing.start()
         self._signer.start()
         if self._scheduler is not None:
             self._scheduler.start()
@@ -89,6 +92,7 @@ class DevCluster:
         if self._scheduler is not None:
             self._scheduler.stop()
         self._background.stop()
+        self._furnishing.stop()
         self._signer.stop()
         self._server.disconnect_watches()
         await self._usage.close()

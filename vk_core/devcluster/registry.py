@@ -18,7 +18,6 @@ from vk_core.devcluster.managedfields import track_update
 from vk_core.devcluster.names import generated_name
 from vk_core.devcluster.poddefaults import first_status
 from vk_core.devcluster.resources import (
-    CONFIGMAPS,
     CSRS,
     NAMESPACES,
     NODES,
@@ -27,6 +26,7 @@ from vk_core.devcluster.resources import (
     SERVICES,
     Resource,
 )
+from vk_core.devcluster.serviceaccounts.admission import MIRROR_ANNOTATION, admit_service_account
 from vk_core.devcluster.statuses import (
     StatusError,
     already_exists,
@@ -69,12 +69,10 @@ class Registry:
 
     Args:
         store: where they go.
-        root_certificate: the PEM text that every namespace gets as the config map `kube-root-ca.crt`.
     """
 
-    def __init__(self, store: Store, *, root_certificate: str = "") -> None:
+    def __init__(self, store: Store) -> None:
         self.store = store
-        self._root_certificate = root_certificate
         self._services = _FIRST_SERVICE_IP
 
     def get(self, resource: Resource, key: Key) -> Stored:
@@ -123,10 +121,7 @@ class Registry:
         key = (namespace, metadata["name"])
         if dry_run:
             return Stored(object, self.store.revision)
-        stored = self.store.put(resource, key, object)
-        if resource is NAMESPACES:
-            self._furnish(metadata["name"])
-        return stored
+        return self.store.put(resource, key, object)
 
     def update(
         self,
@@ -256,10 +251,14 @@ class Registry:
             raise already_exists(resource, name)
 
     def _admit_pod(self, namespace: str, pod: Object) -> None:
-        account = pod["spec"]["serviceAccountName"]
-        if self.store.get(SERVICEACCOUNTS, (namespace, account)) is None:
-            why = f'error looking up service account {namespace}/{account}: serviceaccount "{account}" not found'
+        if MIRROR_ANNOTATION in pod["metadata"].get("annotations", {}):
+            return
+        name = pod["spec"]["serviceAccountName"]
+        account = self.store.get(SERVICEACCOUNTS, (namespace, name))
+        if account is None:
+            why = f'error looking up service account {namespace}/{name}: serviceaccount "{name}" not found'
             raise forbidden(PODS, pod["metadata"]["name"], why)
+        admit_service_account(pod, account.object)
 
     def _allocate_address(self, service: Object) -> None:
         spec = service["spec"]
@@ -286,12 +285,6 @@ class Registry:
             raise conflict(resource, key[1])
         if not version and resource.needs_version:
             raise invalid(resource, key[1], [wrong("metadata.resourceVersion", 0, "must be specified for an update")])
-
-    def _furnish(self, namespace: str) -> None:
-        """Makes what controllers put into every new namespace."""
-        self.create(SERVICEACCOUNTS, namespace, {"metadata": {"name": "default"}})
-        data = {"ca.crt": self._root_certificate}
-        self.create(CONFIGMAPS, namespace, {"metadata": {"name": "kube-root-ca.crt"}, "data": data})
 
 
 def _check_readable(resource: Resource, object: Object, *, strict_fields: bool) -> None:
