@@ -67,10 +67,15 @@ class KubeClient:
             if not more:
                 return
 
-    async def create(self, resource: Resource[Object], body: Any, *, namespace: str = "") -> Object:
-        """Create an object; `body` needs no apiVersion and kind, they come from the resource."""
+    async def create(
+        self, resource: Resource[Object], body: Any, *, namespace: str = "", name: str = "", subresource: str = ""
+    ) -> Object:
+        """Create an object; `body` needs no apiVersion and kind, they come from the resource.
+
+        With `name` and `subresource` it is created at an object, as tokens are at service accounts.
+        """
         content = {"apiVersion": resource.api_version, "kind": resource.kind, **msgspec.to_builtins(body)}
-        request = build("create", resource, namespace=namespace, body=content)
+        request = build("create", resource, namespace=namespace, name=name, subresource=subresource, body=content)
         return self._decode(resource.type, await self._send(request), request)
 
     async def create_unread(self, resource: Resource[Any], body: dict[str, Any], *, namespace: str = "") -> None:

@@ -58,6 +58,8 @@ class Informer(Generic[Seen, Object]):
         merge: makes the new state of an object from the old one and what came, so that what has not changed need
             not be read again and is in memory once; a ValidationError leaves the object out. Without, what came is
             the object.
+        listed: told after each list, when `objects` has everything that there is, if that be nothing.
+        failed: told about every error in place of a line in the log, before the next try; what it raises ends `run`.
     """
 
     def __init__(
@@ -70,6 +72,8 @@ class Informer(Generic[Seen, Object]):
         field_selector: str = "",
         label_selector: str = "",
         merge: Callable[[Object | None, Seen], Object] | None = None,
+        listed: Callable[[], None] | None = None,
+        failed: Callable[[ApiError], None] | None = None,
     ) -> None:
         self.objects: dict[str, Object] = {}
         self.synced = asyncio.Event()
@@ -78,6 +82,8 @@ class Informer(Generic[Seen, Object]):
         self._resource = resource
         self._changed = changed
         self._merge = merge
+        self._listed = listed
+        self._failed = failed
         self._where: dict[str, str] = {
             "namespace": namespace,
             "field_selector": field_selector,
@@ -118,7 +124,9 @@ class Informer(Generic[Seen, Object]):
         self._failures += 1
         delay = error.retry_after_seconds or RECONNECT.delay_seconds(self._failures)
         # One line when the trouble begins; after that only what is not mere absence.
-        if self._failures == 1 or not isinstance(error, ApiUnavailable):
+        if self._failed is not None:
+            self._failed(error)
+        elif self._failures == 1 or not isinstance(error, ApiUnavailable):
             log.warning("%s; trying again until it works", error)
         await asyncio.sleep(delay)
 
@@ -138,6 +146,8 @@ class Informer(Generic[Seen, Object]):
                 self._put(uid, item)
         self._version = version
         self.synced.set()
+        if self._listed is not None:
+            self._listed()
 
     async def _follow(self) -> None:
         async for event in self._watch.changes(self._version):
@@ -150,7 +160,7 @@ class Informer(Generic[Seen, Object]):
             self._put(metadata.uid, None if event.type == "DELETED" else event.object)
 
     def _recovered(self) -> None:
-        if self._failures:
+        if self._failures and self._failed is None:
             log.info("following %s again", self._resource.plural)
         self._failures = 0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from vk_core.api.auth import SelfSubjectReview, SubjectAccessReview, TokenReview
+from vk_core.api.auth import SelfSubjectReview, SubjectAccessReview, TokenRequest, TokenReview
 from vk_core.api.certificates import CertificateSigningRequest
 from vk_core.api.coordination import Lease
 from vk_core.api.core import ConfigMap, Event, Service
@@ -26,6 +26,8 @@ class Resource(Generic[Object]):
         type: struct of `vk_core.api`.
         namespaced: whether objects live in namespaces.
         version: API version.
+        content: group and version of what is sent and answered, where that is not an object of the resource itself but
+            of a subresource, such as a `TokenRequest`.
     """
 
     group: str
@@ -34,10 +36,13 @@ class Resource(Generic[Object]):
     type: type[Object]
     namespaced: bool = True
     version: str = "v1"
+    content: str = ""
 
     @property
     def api_version(self) -> str:
         """`apiVersion` of the objects."""
+        if self.content:
+            return self.content
         return f"{self.group}/{self.version}" if self.group else self.version
 
     def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
@@ -57,6 +62,10 @@ EVENTS = Resource("", "events", "Event", Event)
 SERVICES = Resource("", "services", "Service", Service)
 LEASES = Resource("coordination.k8s.io", "leases", "Lease", Lease)
 CONFIG_MAPS = Resource("", "configmaps", "ConfigMap", ConfigMap)
+SERVICE_ACCOUNT_TOKENS = Resource(
+    "", "serviceaccounts", "TokenRequest", TokenRequest, content="authentication.k8s.io/v1"
+)
+"""Created at the subresource `token` of a service account."""
 TOKEN_REVIEWS = Resource("authentication.k8s.io", "tokenreviews", "TokenReview", TokenReview, namespaced=False)
 SELF_SUBJECT_REVIEWS = Resource(
     "authentication.k8s.io", "selfsubjectreviews", "SelfSubjectReview", SelfSubjectReview, namespaced=False

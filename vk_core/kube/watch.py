@@ -147,7 +147,8 @@ class Watch(Generic[Object]):
             return None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise ApiUnavailable(f"{what}: not JSON: {error}", code=0) from error
-        raise ApiUnavailable(f"{what}: not a watch event: {line[:100]!r}", code=0)
+        # What it is instead is not shown: it may be the inside of a secret.
+        raise ApiUnavailable(f"{what}: not a watch event ({len(line)} bytes)", code=0)
 
 
 def _name(line: bytes) -> str:

@@ -65,6 +65,18 @@ WATCH_RESTARTS = Counter(
     registry=REGISTRY,
 )
 
+MATERIAL_WATCHES = Gauge(
+    "virtual_kubelet_material_watches",
+    "What pods refer to and is followed now, each with a watch of its own.",
+    ["resource"],
+    registry=REGISTRY,
+)
+SERVICE_ACCOUNT_TOKENS = Gauge(
+    "virtual_kubelet_service_account_tokens",
+    "Tokens of service accounts that are kept for pods and renewed.",
+    registry=REGISTRY,
+)
+
 
 @contextlib.contextmanager
 def stream_open(kind: StreamKind) -> Iterator[None]:
