@@ -83,6 +83,7 @@ class PodFacts:
         cluster_domain: DNS domain of the cluster.
         cluster_dns: addresses of the cluster's DNS servers.
         host_resolv_conf: content of the machine's own `/etc/resolv.conf`.
+        host_hosts: content of the machine's own `/etc/hosts`, for pods in its network.
     """
 
     pod: Pod
@@ -92,3 +93,4 @@ class PodFacts:
     cluster_domain: str = "cluster.local"
     cluster_dns: Sequence[str] = ()
     host_resolv_conf: str = ""
+    host_hosts: str = ""

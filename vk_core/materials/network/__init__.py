@@ -1,0 +1,1 @@
+"""The names by which a pod knows itself and others: hostname, `/etc/hosts` and `/etc/resolv.conf`, as pure rules."""
