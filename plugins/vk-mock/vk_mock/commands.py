@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import stat
+from collections.abc import Awaitable, Callable, Sequence
 
-from vk_core.api.container import Container
-from vk_core.api.pod import Pod
+from vk_core.errors import MaterialMissing
 from vk_core.provider import ByteWriter, ContainerIO
 from vk_core.provider.settings_types import parse_duration
+from vk_mock.inside import Entry, Inside
 
 _NOT_FOUND = 127
 _WRONG_USE = 2
 _LARGEST_EXIT_CODE = 255
+_TROUBLES: dict[type[OSError], str] = {
+    FileNotFoundError: "No such file or directory",
+    IsADirectoryError: "Is a directory",
+}
 
 
 class Console:
@@ -21,12 +26,12 @@ class Console:
 
     Attributes:
         arguments: the words behind the command's own.
-        environment: the container's variables.
+        inside: the container's variables and files.
     """
 
-    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], io: ContainerIO) -> None:
+    def __init__(self, arguments: Sequence[str], inside: Inside, io: ContainerIO) -> None:
         self.arguments = arguments
-        self.environment = environment
+        self.inside = inside
         self._io = io
 
     async def read(self) -> bytes:
@@ -46,20 +51,19 @@ class Console:
             await writer.write(data.replace(b"\n", b"\r\n") if self._io.tty else data)
 
 
-def environment_of(container: Container, pod: Pod) -> dict[str, str]:
-    """The variables that are written out in the pod."""
-    return {"HOSTNAME": pod.metadata.name} | {one.name: one.value for one in container.env if not one.value_from}
-
-
-async def run(command: Sequence[str], environment: Mapping[str, str], io: ContainerIO) -> int:
+async def run(command: Sequence[str], inside: Inside, io: ContainerIO) -> int:
     """Do what a command says; gives its exit code."""
     name, *arguments = command
     word = _WORDS.get(name.rpartition("/")[2])
-    console = Console(arguments, environment, io)
+    console = Console(arguments, inside, io)
     if word is None:
         await console.complain(f"mock: {name}: command not found; there are {', '.join(_WORDS)}")
         return _NOT_FOUND
-    return await word(console)
+    try:
+        return await word(console)
+    except MaterialMissing as error:
+        await console.complain(f"mock: {name}: {error}")
+        return 1
 
 
 async def _echo(console: Console) -> int:
@@ -68,17 +72,52 @@ async def _echo(console: Console) -> int:
 
 
 async def _cat(console: Console) -> int:
-    if console.arguments:
-        await console.complain(f"cat: {console.arguments[0]}: No such file or directory")
-        return 1
-    while data := await console.read():
-        await console.write(data)
-    return 0
+    code = 0
+    for path in console.arguments:
+        try:
+            await console.write(await console.inside.read(path))
+        except OSError as error:
+            code = await _complain_about(console, f"cat: {path}", error)
+    if not console.arguments:
+        while data := await console.read():
+            await console.write(data)
+    return code
 
 
 async def _env(console: Console) -> int:
-    await console.write("".join(f"{name}={value}\n" for name, value in console.environment.items()).encode())
+    variables = await console.inside.variables()
+    lines = "".join(f"{name}={value}\n" for name, value in variables.items())
+    await console.write(lines.encode(errors="surrogateescape"))  # values that came from bytes
     return 0
+
+
+async def _ls(console: Console) -> int:
+    is_long = "-l" in console.arguments
+    paths = [one for one in console.arguments if one != "-l"] or ["."]
+    code = 0
+    for path in paths:
+        try:
+            entries = await console.inside.entries(path)
+        except OSError as error:
+            code = await _complain_about(console, f"ls: {path}", error)
+        else:
+            await console.write("".join(_line(entry) if is_long else f"{entry.name}\n" for entry in entries).encode())
+    return code
+
+
+def _line(entry: Entry) -> str:
+    kind = stat.S_IFDIR if entry.size is None else stat.S_IFREG
+    mode, owner, group = stat.filemode(kind | entry.mode), _user(entry.owner), _user(entry.group)
+    return f"{mode} 1 {owner:8} {group:8} {entry.size or 0:9} {entry.name}\n"
+
+
+def _user(number: int) -> str:
+    return str(number) if number else "root"
+
+
+async def _complain_about(console: Console, what: str, error: OSError) -> int:
+    await console.complain(f"{what}: {_TROUBLES[type(error)]}")
+    return 1
 
 
 async def _sleep(console: Console) -> int:
@@ -114,6 +153,7 @@ _WORDS: dict[str, Callable[[Console], Awaitable[int]]] = {
     "env": _env,
     "exit": _exit,
     "false": _false,
+    "ls": _ls,
     "sleep": _sleep,
     "true": _true,
 }

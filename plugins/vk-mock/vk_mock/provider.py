@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -21,9 +21,19 @@ from vk_core.api.podkey import PodKey
 from vk_core.api.podstatus import PodStatus
 from vk_core.api.stats import Summary
 from vk_core.errors import NotFound, Unavailable
-from vk_core.provider import ContainerIO, LogFilter, LogOptions, LogStream, PodCallback, PortStream, ProviderContext
+from vk_core.provider import (
+    FILE_VOLUMES,
+    ContainerIO,
+    LogFilter,
+    LogOptions,
+    LogStream,
+    PodCallback,
+    PortStream,
+    ProviderContext,
+)
 from vk_mock import commands, connections
 from vk_mock.endings import annotated_ending
+from vk_mock.inside import Inside, check_materials
 from vk_mock.logs import MockLog
 from vk_mock.pods import Addresses, MockPod
 from vk_mock.settings import MockSettings, capacity
@@ -43,6 +53,7 @@ class MockProvider:
 
     def __init__(self, context: ProviderContext[MockSettings]) -> None:
         self._settings = context.settings
+        self._materials = context.materials
         self._node_name = context.node_name
         self._born = utc_now()
         self._timeline = Timeline(context.settings)
@@ -58,6 +69,7 @@ class MockProvider:
         check_usage(pod)
         annotated_ending(pod)  # a pod that can never run is refused before anything is kept
         self._fail_at(self._settings.failures.create)
+        await check_materials(pod, self._materials)
         self._pods[uid] = MockPod(pod, self._addresses.take(), _now())
         self._advance(uid)
 
@@ -107,6 +119,10 @@ class MockProvider:
             for type, reason in _CONDITIONS.items()
         ]
 
+    def mountable_volumes(self) -> Collection[str]:
+        """What core makes the files of, empty directories, and what the settings say (`MountsVolumes`)."""
+        return {*FILE_VOLUMES, "emptyDir", *self._settings.pretended_volumes}
+
     async def get_container_logs(self, key: PodKey, container_name: str, options: LogOptions) -> LogStream:
         """What the settings say that containers write (`HasContainerLogs`)."""
         mock, container = self._find_container(key, container_name)
@@ -121,7 +137,7 @@ class MockProvider:
     async def run_in_container(self, key: PodKey, container_name: str, command: Sequence[str], io: ContainerIO) -> int:
         """Do what a few words say (`RunsInContainer`)."""
         mock, container = self._find_running(key, container_name)
-        return await commands.run(command, commands.environment_of(container, mock.pod), io)
+        return await commands.run(command, Inside(self._materials.of(mock.pod), container, mock.address), io)
 
     async def attach_to_container(self, key: PodKey, container_name: str, io: ContainerIO) -> None:
         """Show new lines of the log, and give back what is typed (`AttachesToContainer`)."""

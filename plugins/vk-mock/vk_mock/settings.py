@@ -8,6 +8,7 @@ from typing import Annotated
 
 import msgspec
 
+from vk_core.api.volumes import Volume
 from vk_core.provider import Duration, Quantity
 
 Delay = Duration | tuple[Duration, Duration]
@@ -16,6 +17,7 @@ Rate = Annotated[float, msgspec.Meta(ge=0, le=1)]
 ExitCode = Annotated[int, msgspec.Meta(ge=0, le=255)]
 
 _AT_ONCE = dt.timedelta()
+_VOLUME_KINDS = frozenset(Volume.__struct_encode_fields__) - {"name"}
 
 
 class Capacity(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,6 +120,8 @@ class MockSettings(msgspec.Struct, frozen=True, kw_only=True):
         failures: how often calls fail.
         logs: what containers write.
         pod_cidr: where the pods' addresses are taken from.
+        pretended_volumes: further kinds of volumes, such as `persistentVolumeClaim`, that pods may have; they are shown
+            as empty directories.
         seed: makes everything that is left to chance the same in every run.
         usage: what containers use.
     """
@@ -128,6 +132,7 @@ class MockSettings(msgspec.Struct, frozen=True, kw_only=True):
     failures: Failures = Failures()
     logs: Logs = Logs()
     pod_cidr: str = "10.88.0.0/16"
+    pretended_volumes: tuple[str, ...] = ()
     seed: int | None = None
     usage: Usage = Usage()
 
@@ -139,7 +144,7 @@ def capacity(settings: MockSettings) -> dict[str, str]:
 
 
 def problems(settings: MockSettings) -> list[str]:
-    """What types alone cannot say: the order of ranges, and the CIDR."""
+    """What types alone cannot say: the order of ranges, the CIDR, and the kinds of volumes."""
     found = []
     delays = {f"delays.{key}": getattr(settings.delays, key) for key in Delays.__struct_fields__}
     delays |= {f"endings[{index}].after": ending.after for index, ending in enumerate(settings.endings)}
@@ -150,4 +155,9 @@ def problems(settings: MockSettings) -> list[str]:
         ipaddress.ip_network(settings.pod_cidr)
     except ValueError as error:
         found.append(f"pod_cidr: expected a CIDR such as 10.88.0.0/16: {error}")
+    found += [
+        f"pretended_volumes: expected kinds of volumes as the API names them, such as persistentVolumeClaim, got {kind}"
+        for kind in settings.pretended_volumes
+        if kind not in _VOLUME_KINDS
+    ]
     return found
