@@ -126,8 +126,8 @@ class _Resolution:
         self._parsed: dict[tuple[str, str], dict[str, str]] = {}
 
     def environment(self) -> Environment:
-        """What has come together, with the services that no variable hides."""
-        variables = dict(self._variables)
+        """What has come together, with the services that no variable hides; call it last."""
+        variables = self._variables
         for name, value in self._services.items():
             if name not in variables and name not in self._awaiting:
                 variables[name] = value
@@ -213,8 +213,8 @@ class _Resolution:
         """The object, or None if it is optional and does not exist."""
         state = self._objects.get((kind, name))
         if state is None:
-            state = self._lookup(Ref(kind, self._facts.pod.metadata.namespace, name))
-            self._objects[kind, name] = state
+            ref = Ref(kind, self._facts.pod.metadata.namespace, name)
+            state = self._objects[kind, name] = self._lookup(ref) if name else Absent(ref)
         if isinstance(state, KeyedObject):
             return state
         if isinstance(state, Unreadable):
