@@ -29,6 +29,7 @@ from vk_core.pod.executor import PodExecutor
 from vk_core.pod.inventory import Inventory
 from vk_core.pod.phase import is_finished
 from vk_core.pod.publisher import PodPublisher
+from vk_core.pod.record import reference
 from vk_core.pod.status import NodeFacts
 from vk_core.provider.capabilities import AdoptsPods, NotifiesPods
 from vk_core.provider.protocol import Provider
@@ -54,11 +55,6 @@ class PodFollower(Protocol):
         ...
 
 
-def event_component(node_name: str) -> str:
-    """Who reports the events of pods, named as Virtual Kubelet does."""
-    return f"{node_name}/pod-controller"
-
-
 class PodController:
     """The pods of one node.
 
@@ -71,7 +67,6 @@ class PodController:
         namespace: the only namespace whose pods are taken; empty for all.
         workers: how many pods the provider is asked to change at once.
         resync_seconds: between two comparisons with the provider as a whole.
-        events: where to tell what happened to pods; one of its own without.
         follower: told about every pod.
     """
 
@@ -86,7 +81,6 @@ class PodController:
         namespace: str = "",
         workers: int = 32,
         resync_seconds: float = 60.0,
-        events: EventRecorder | None = None,
         follower: PodFollower | None = None,
     ) -> None:
         self.book = PodBook()
@@ -95,7 +89,7 @@ class PodController:
         self._node = node
         self._thread = threading.get_ident()
         self._loop = asyncio.get_running_loop()
-        self.events = events or EventRecorder(client, component=event_component(node_name), host=node_name)
+        self.events = EventRecorder(client, component=f"{node_name}/pod-controller", host=node_name)
         self.events.busy = lambda: self._publishes.busy or self._syncs.busy
         self._follower = follower
         self._adopts = isinstance(provider, AdoptsPods)
@@ -163,6 +157,10 @@ class PodController:
         record = self.book.get(uid)
         if record is not None and record.missing is not None:
             self._syncs.add(uid, urgent=True)
+
+    def warn(self, pod: Pod, reason: str, message: str) -> None:
+        """Have a warning event told about a pod."""
+        self.events.record(reference(pod), reason, message, warning=True)
 
     async def drain(self) -> None:
         """Start nothing more and wait until every known status is written; bounded by whoever awaits it."""

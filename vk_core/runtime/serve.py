@@ -16,7 +16,8 @@ from vk_core.kubelet.backend import KubeletBackend
 from vk_core.kubelet.health import Check, Health
 from vk_core.kubelet.metrics.node import node_metrics
 from vk_core.kubelet.server import CLOSE_SECONDS
-from vk_core.materials.service import MaterialsService
+from vk_core.materials.cluster import NodeMaterials
+from vk_core.materials.service import ClusterNetwork, MaterialsService
 from vk_core.node.controller import NodeController
 from vk_core.node.lease import NodeLease
 from vk_core.node.view import NodeDefaults, NodeView, local_address
@@ -152,7 +153,8 @@ class VirtualNode:
         if restriction is not None and options.delete_node_on_exit:
             log.warning("--delete-node-on-exit: the API server does not let a node delete itself, it will stay")
         with contextlib.closing(KubeletApi(options, client)) as api:
-            provider = counted(self._plugin.create(self._context(owner, address, api.port)))
+            materials = self._materials(client, lambda: node.node)
+            provider = counted(self._plugin.create(self._context(owner, address, api.port, materials.service)))
             ready.waiting_for = "the provider did not start"
             async with started(provider):
                 view = NodeView(self._defaults(address, api.port), provider, self._decorate_node)
@@ -167,7 +169,7 @@ class VirtualNode:
                 )
                 ready.waiting_for = "the provider did not describe its node"
                 await node.prepare()
-                pods = self._pods(client, provider, owner, node)
+                pods = self._pods(client, provider, owner, node, materials.service)
                 backend, health = self._backend(provider, pods), health_of(pods)
                 async with contextlib.AsyncExitStack() as stack:
                     stack.enter_context(node_metrics(backend, lambda: lease.age_seconds))
@@ -175,15 +177,30 @@ class VirtualNode:
                     ready.waiting_for = "the provider did not say which pods it has"
                     self.running = True
                     await run_together(
+                        materials=materials.run(),
                         pods=pods.run(),
                         node=_register(node, pods, ready),
                         api=keep_fresh(),
                         stop=self._stop_when(stopped, node, pods),
                     )
 
-    def _pods(self, client: KubeClient, provider: Provider, owner: str, node: NodeController) -> PodController:
+    def _materials(self, client: KubeClient, node: Callable[[], Node]) -> NodeMaterials:
         options = self._options
-        return PodController(
+        network = ClusterNetwork(
+            domain=options.cluster_domain, dns=options.cluster_dns, resolv_conf=options.resolv_conf
+        )
+        return NodeMaterials(client, node=node, network=network)
+
+    def _pods(
+        self,
+        client: KubeClient,
+        provider: Provider,
+        owner: str,
+        node: NodeController,
+        materials: MaterialsService,
+    ) -> PodController:
+        options = self._options
+        pods = PodController(
             client,
             provider,
             node_name=options.node_name,
@@ -192,7 +209,11 @@ class VirtualNode:
             namespace=options.namespace,
             workers=options.pod_sync_workers,
             resync_seconds=options.full_resync_period.total_seconds(),
+            follower=materials,
         )
+        materials.wake = pods.wake
+        materials.tell = pods.warn
+        return pods
 
     def _backend(self, provider: Provider, pods: PodController) -> KubeletBackend:
         return KubeletBackend(
@@ -218,7 +239,7 @@ class VirtualNode:
             except (VirtualKubeletError, TimeoutError) as error:
                 log.warning("not written before the stop: %s: %s", what, str(error) or "out of time")
 
-    def _context(self, owner: str, address: str, port: int) -> ProviderContext[Any]:
+    def _context(self, owner: str, address: str, port: int, materials: MaterialsService) -> ProviderContext[Any]:
         options = self._options
         return ProviderContext(
             node_name=options.node_name,
@@ -227,7 +248,7 @@ class VirtualNode:
             kubelet_port=port,
             cluster_domain=options.cluster_domain,
             owner=owner,
-            materials=MaterialsService(),
+            materials=materials,
             settings=self._settings,
             log=logging.getLogger(f"virtual_kubelet.provider.{options.provider}"),
         )

@@ -11,8 +11,8 @@ import msgspec
 from vk_core.api.container import Container
 from vk_core.api.meta import ObjectMeta, utc_now
 from vk_core.api.pod import Pod, PodSpec
-from vk_core.materials.service import MaterialsService
 from vk_core.provider import OWNER_ANNOTATION, ProviderContext
+from vk_core.testing.materials import FixedMaterials
 
 Settings = TypeVar("Settings", bound=msgspec.Struct)
 
@@ -71,7 +71,7 @@ def make_context(settings: Settings, **fields: Any) -> ProviderContext[Settings]
         "kubelet_port": 10250,
         "cluster_domain": "cluster.local",
         "owner": OWNER,
-        "materials": MaterialsService(),
+        "materials": FixedMaterials(),
         "log": logging.getLogger("vk_core.testing"),
     }
     return ProviderContext(settings=settings, **{**defaults, **fields})
