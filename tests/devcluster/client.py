@@ -76,13 +76,13 @@ class Events:
 
 
 class Client:
-    """Requests to a dev cluster."""
+    """Requests to a dev cluster, by its user or by whoever has another token."""
 
-    def __init__(self, cluster: DevCluster) -> None:
+    def __init__(self, cluster: DevCluster, token: str | None = None) -> None:
         context = ssl.create_default_context(cadata=cluster.certificate_authority)
         self.cluster = cluster
         self.session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context))
-        self._headers = {"Authorization": f"Bearer {cluster.token}"}
+        self._headers = {"Authorization": f"Bearer {cluster.token if token is None else token}"}
 
     async def __aenter__(self) -> Self:
         return self
@@ -104,7 +104,7 @@ class Client:
         sent = {**self._headers, "Content-Type": content_type, "Accept": accept, **(headers or {})}
         async with self.session.request(method, self.cluster.url + path, data=data, headers=sent) as response:
             raw = await response.read()
-            is_json = response.content_type == "application/json"
+            is_json = response.content_type.endswith("json")
             return Answer(response.status, msgspec.json.decode(raw) if is_json else {}, dict(response.headers))
 
     async def get(self, path: str, *, accept: str = "application/json") -> Answer:

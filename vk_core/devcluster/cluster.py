@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
+from vk_core.devcluster.authentication import Authenticator
 from vk_core.devcluster.background import Background
 from vk_core.devcluster.furnishing import Furnishing
 from vk_core.devcluster.handlers import Handlers
@@ -20,6 +21,7 @@ from vk_core.devcluster.resources import CONFIGMAPS, NAMESPACES, SERVICES, STORE
 from vk_core.devcluster.scheduler import Scheduler
 from vk_core.devcluster.security import make_credentials, make_kubeconfig, write_private
 from vk_core.devcluster.server import Server, make_server
+from vk_core.devcluster.serviceaccounts.tokens import ServiceAccountTokens
 from vk_core.devcluster.signer import ServingSigner
 from vk_core.devcluster.store import Object, Store
 from vk_core.devcluster.usage.reports import Usage
@@ -44,10 +46,12 @@ class DevCluster:
         self._credentials = make_credentials(host)
         self.store = Store(history=history)
         self.registry = Registry(self.store)
-        self._handlers = Handlers(self.registry, token=self._credentials.token)
+        tokens = ServiceAccountTokens(self.registry)
+        authenticator = Authenticator(self._credentials.token, tokens)
+        self._handlers = Handlers(self.registry, tokens, authenticator)
         self._kubelets = KubeletProxy(self.registry, self._credentials.kubelet_context())
         self._usage = Usage(self.store, self._kubelets.metrics)
-        self._server = Server(self._handlers, self._kubelets, self._usage, token=self._credentials.token)
+        self._server = Server(self._handlers, self._kubelets, self._usage, authenticator)
         self._background = Background(self.registry)
         self._furnishing = Furnishing(self.registry, self.certificate_authority)
         self._signer = ServingSigner(self.registry, self._credentials.authority)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import msgspec
 
 from vk_core.devcluster import podactions
 from vk_core.devcluster.apply import apply_configuration
+from vk_core.devcluster.authentication import Authenticator
 from vk_core.devcluster.defaults import normalise
 from vk_core.devcluster.deletion import DeleteOptions, delete
 from vk_core.devcluster.eventviews import as_core
@@ -28,6 +29,7 @@ from vk_core.devcluster.requests import (
 )
 from vk_core.devcluster.resources import BINDINGS, CSRS, NEW_EVENTS, PODS, STORED
 from vk_core.devcluster.reviews import review
+from vk_core.devcluster.serviceaccounts.tokens import ServiceAccountTokens
 from vk_core.devcluster.signer import decide
 from vk_core.devcluster.signingrequests import claim_request
 from vk_core.devcluster.statuses import (
@@ -64,6 +66,8 @@ class Call:
     body: bytes = b""
     content_type: str = ""
     user_agent: str = ""
+    user: Object = field(default_factory=dict)
+    """Who sends it, as `UserInfo`."""
 
     @property
     def manager(self) -> str:
@@ -77,12 +81,19 @@ class Call:
 
 
 class Handlers:
-    """The verbs of the API over one registry; `token` is the one that a TokenReview finds valid."""
+    """The verbs of the API.
 
-    def __init__(self, registry: Registry, *, token: str) -> None:
+    Args:
+        registry: the objects.
+        tokens: makes tokens of service accounts.
+        authenticator: knows whose a token is.
+    """
+
+    def __init__(self, registry: Registry, tokens: ServiceAccountTokens, authenticator: Authenticator) -> None:
         self.registry = registry
         self.lister = Lister(registry.store)
-        self._token = token
+        self._tokens = tokens
+        self._authenticator = authenticator
         self._verbs: dict[str, Callable[[Call], Answer]] = {
             "create": self._create,
             "delete": self._delete,
@@ -122,14 +133,17 @@ class Handlers:
         object = decode_new_object(target, call.body, call.content_type)
         if target.resource not in STORED or target.subresource is not None:
             check_structure(target.served, object, kind=object["kind"])
+        if call.subresource == "token":
+            return _CREATED, msgspec.json.encode(self._tokens.request(target.key, object))
         if target.subresource is not None or target.served is BINDINGS:
             return self._act_on_pod(call, object)
         if target.resource not in STORED:
-            return _CREATED, msgspec.json.encode(review(target.served, object, token=self._token))
+            answer = review(target.served, object, user=call.user, authenticator=self._authenticator)
+            return _CREATED, msgspec.json.encode(answer)
         if target.served is NEW_EVENTS:
             object = as_core(object)
         elif target.served is CSRS:
-            claim_request(object)
+            claim_request(object, call.user)
         return _CREATED, call.view.one(self._store_new(call, object))
 
     def _store_new(self, call: Call, object: Object) -> Stored:

@@ -69,6 +69,13 @@ _MESSAGES: dict[str, dict[int, tuple[str, str]]] = {
     "LocalObjectReference": {1: ("name", "string")},
     "Binding": {1: ("metadata", "ObjectMeta"), 2: ("target", "ObjectReference")},
     "Eviction": {1: ("metadata", "ObjectMeta"), 2: ("deleteOptions", "DeleteOptions")},
+    "TokenRequest": {1: ("metadata", "ObjectMeta"), 2: ("spec", "TokenRequestSpec")},
+    "TokenRequestSpec": {
+        1: ("audiences", "list string"), 3: ("boundObjectRef", "BoundObjectReference"), 4: ("expirationSeconds", "int"),
+    },
+    "BoundObjectReference": {
+        1: ("kind", "string"), 2: ("apiVersion", "string"), 3: ("name", "string"), 4: ("uid", "string"),
+    },
     "SelfSubjectReview": {1: ("metadata", "ObjectMeta")},
     "SelfSubjectAccessReview": {1: ("metadata", "ObjectMeta"), 2: ("spec", "SelfSubjectAccessReviewSpec")},
     "SelfSubjectAccessReviewSpec": {
@@ -102,6 +109,7 @@ _TOP_LEVEL = frozenset(
     {
         "Binding", "CertificateSigningRequest", "ConfigMap", "DeleteOptions", "Eviction", "Namespace", "Secret",
         "SelfSubjectAccessReview", "SelfSubjectReview", "SelfSubjectRulesReview", "Service", "ServiceAccount",
+        "TokenRequest",
     }
 )  # fmt: skip
 

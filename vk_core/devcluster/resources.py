@@ -106,8 +106,9 @@ SERVICES = Resource(
     subresources=(_status("Service"),),
 )  # fmt: skip
 SERVICEACCOUNTS = Resource(
-    "", "v1", "serviceaccounts", "ServiceAccount", "serviceaccount", ("sa",), returns_deleted=True
-)
+    "", "v1", "serviceaccounts", "ServiceAccount", "serviceaccount", ("sa",), returns_deleted=True,
+    subresources=(Subresource("token", "TokenRequest", CREATE, group="authentication.k8s.io", version="v1"),),
+)  # fmt: skip
 EVENTS = Resource("", "v1", "events", "Event", "event", ("ev",), create_on_update=True)
 NEW_EVENTS = Resource("events.k8s.io", "v1", "events", "Event", "event", ("ev",), create_on_update=True)
 LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease", "lease", create_on_update=True, needs_version=True)

@@ -1,44 +1,48 @@
-"""Answers to questions about who may do what. There is one user, who may do everything; nobody else gets in."""
+"""Answers to questions about who somebody is and may do what. Whoever has got in may do everything; nobody else may."""
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from vk_core.devcluster.authentication import Authenticator
 from vk_core.devcluster.resources import Resource
-from vk_core.devcluster.statuses import Cause, invalid
+from vk_core.devcluster.serviceaccounts.jwt import InvalidTokenError
+from vk_core.devcluster.statuses import Cause, bad_request, invalid
 
 Object: TypeAlias = dict[str, Any]
 
-USER = {"username": "kubernetes-admin", "groups": ["system:masters", "system:authenticated"]}
-"""The one user, whose token is in the kubeconfig."""
-
-_MASTERS = "system:masters"
+_ALLOWED = ("system:masters", "system:serviceaccounts")
+_INVALID = "invalid bearer token"
 
 
-def review(resource: Resource, object: Object, *, token: str) -> Object:
-    """Returns a review with its status filled in; `token` is the one that is valid.
+def review(resource: Resource, object: Object, *, user: Object, authenticator: Authenticator) -> Object:
+    """Returns a review with its status filled in; `user` is who asks.
 
     Raises:
-        StatusError: 422 if the question is incomplete.
+        StatusError: 400 or 422 if the question is incomplete.
     """
     answer: dict[str, Callable[[], Object]] = {
-        "TokenReview": lambda: _token(object, token),
-        "SelfSubjectReview": lambda: {"userInfo": USER},
+        "TokenReview": lambda: _token(object, authenticator),
+        "SelfSubjectReview": lambda: {"userInfo": user},
         "SelfSubjectRulesReview": _rules,
-        "SelfSubjectAccessReview": lambda: _access(resource, object, USER["groups"]),
+        "SelfSubjectAccessReview": lambda: _access(resource, object, user["groups"]),
         "SubjectAccessReview": lambda: _access(resource, object, _groups(object)),
         "LocalSubjectAccessReview": lambda: _access(resource, object, _groups(object)),
     }
     return {**object, "status": answer[resource.kind]()}
 
 
-def _token(object: Object, token: str) -> Object:
-    given = object.get("spec", {}).get("token", "")
-    if hmac.compare_digest(given.encode(), token.encode()):
-        return {"authenticated": True, "user": USER}
-    return {"authenticated": False, "user": {}}
+def _token(object: Object, authenticator: Authenticator) -> Object:
+    spec = object.get("spec", {})
+    if not spec.get("token"):
+        raise bad_request("token is required for TokenReview in authentication")
+    try:
+        user, audiences = authenticator.identify(spec["token"], spec.get("audiences") or ())
+    except InvalidTokenError as error:
+        why = str(error)
+        return {"authenticated": False, "user": {}, "error": why if why == _INVALID else f"[{_INVALID}, {why}]"}
+    return {"authenticated": True, "user": user, "audiences": audiences}
 
 
 def _groups(object: Object) -> Any:
@@ -50,7 +54,9 @@ def _access(resource: Resource, object: Object, groups: Any) -> Object:
     if bool(spec.get("resourceAttributes")) == bool(spec.get("nonResourceAttributes")):
         why = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
         raise invalid(resource, "", [Cause("spec.resourceAttributes", f"Invalid value: null: {why}")])
-    return {"allowed": True} if _MASTERS in groups else {"allowed": False, "reason": f"not in group {_MASTERS}"}
+    if set(_ALLOWED) & set(groups):
+        return {"allowed": True}
+    return {"allowed": False, "reason": f"in none of the groups {', '.join(_ALLOWED)}"}
 
 
 def _rules() -> Object:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
 import logging
 from collections import Counter
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from aiohttp.http import RawRequestMessage
 from aiohttp.web_protocol import RequestHandler
 
 from vk_core.devcluster import openapi
+from vk_core.devcluster.authentication import Authenticator
 from vk_core.devcluster.discovery import discover, version
 from vk_core.devcluster.faults import Faults
 from vk_core.devcluster.handlers import Call, Handlers
@@ -23,6 +23,7 @@ from vk_core.devcluster.kubelets.proxy import KubeletProxy
 from vk_core.devcluster.requests import parse_list_options, parse_path, verb_of
 from vk_core.devcluster.resources import MEASURED
 from vk_core.devcluster.statuses import PageNotFound, StatusError
+from vk_core.devcluster.store import Object
 from vk_core.devcluster.usage.reports import Usage
 from vk_core.devcluster.views import view_of
 from vk_core.devcluster.watches import Watch
@@ -42,14 +43,14 @@ class Server:
         address: host and port, as discovery tells them.
     """
 
-    def __init__(self, handlers: Handlers, kubelets: KubeletProxy, usage: Usage, *, token: str) -> None:
+    def __init__(self, handlers: Handlers, kubelets: KubeletProxy, usage: Usage, authenticator: Authenticator) -> None:
         self.faults = Faults()
         self.requests: Counter[tuple[str, str]] = Counter()
         self.address = ""
         self._handlers = handlers
         self._kubelets = kubelets
         self._usage = usage
-        self._credentials = f"Bearer {token}".encode()
+        self._authenticator = authenticator
         self._watches: set[Watch] = set()
 
     @property
@@ -65,9 +66,9 @@ class Server:
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answers one request."""
         try:
-            self._authenticate(request)
+            user = self._authenticator.user(request.headers.get("Authorization", ""))
             document = self._document(request)
-            return document if document is not None else await self._resource(request)
+            return document if document is not None else await self._resource(request, user)
         except StatusError as error:
             return _refusal(error)
         except (ConnectionError, TimeoutError):
@@ -75,11 +76,6 @@ class Server:
         except Exception as error:
             _LOG.exception("%s %s failed", request.method, request.path_qs)
             return _refusal(StatusError(500, f"Internal error occurred: {error!r}"))
-
-    def _authenticate(self, request: web.BaseRequest) -> None:
-        given = request.headers.get("Authorization", "").encode()
-        if not hmac.compare_digest(given, self._credentials):
-            raise StatusError(401, "Unauthorized")
 
     def _document(self, request: web.BaseRequest) -> web.Response | None:
         """Answers what is not about objects."""
@@ -90,12 +86,13 @@ class Server:
             return _answer(200, msgspec.json.encode(version()))
         if path.startswith("/openapi"):
             return _openapi(path)
-        found = discover(path, request.headers.get("Accept", ""), self.address)
+        found = self._authenticator.document(path, self.address)
+        found = found or discover(path, request.headers.get("Accept", ""), self.address)
         if found is None:
             return None
         return web.Response(body=msgspec.json.encode(found[0]), headers={"Content-Type": found[1]})
 
-    async def _resource(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def _resource(self, request: web.BaseRequest, user: Object) -> web.StreamResponse:
         target = parse_path(request.path)
         query: Mapping[str, str] = request.query
         verb = verb_of(request.method, target, query)
@@ -119,6 +116,7 @@ class Server:
             body,
             request.headers.get("Content-Type", ""),
             request.headers.get("User-Agent", ""),
+            user,
         )
         code, answer = self._handlers.handle(verb, call)
         return _answer(code, answer)

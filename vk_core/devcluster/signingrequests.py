@@ -12,13 +12,13 @@ from typing import Any, TypeAlias
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from vk_core.devcluster.reviews import USER
 from vk_core.devcluster.statuses import Cause, required, wrong
 
 Object: TypeAlias = dict[str, Any]
 
 _USAGES = ({"digital signature", "server auth"}, {"digital signature", "key encipherment", "server auth"})
 _SHORTEST_SECONDS = 600
+_REQUESTOR = ("username", "uid", "groups", "extra")
 
 
 def read_request(text: str) -> x509.CertificateSigningRequest:
@@ -36,9 +36,10 @@ def read_request(text: str) -> x509.CertificateSigningRequest:
     return request
 
 
-def claim_request(object: Object) -> None:
+def claim_request(object: Object, user: Object) -> None:
     """Writes into a new request who has made it; a client cannot say that itself."""
-    object["spec"] = {**object.get("spec", {}), "username": USER["username"], "groups": USER["groups"]}
+    spec = {name: value for name, value in object.get("spec", {}).items() if name not in _REQUESTOR}
+    object["spec"] = {**spec, **user}
     object["status"] = {}
 
 

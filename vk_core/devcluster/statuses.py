@@ -185,10 +185,10 @@ def invalid_options(kind: str, causes: Sequence[Cause], *, name: str = "", group
 
 
 class UnreadableError(StatusError):
-    """The object does not have the structure of its kind; `why` says where."""
+    """The object does not have the structure of its kind, that of the resource or another; `why` says where."""
 
-    def __init__(self, resource: Resource, why: str) -> None:
-        kind = resource.kind
+    def __init__(self, resource: Resource, why: str, *, kind: str | None = None) -> None:
+        kind = kind or resource.kind
         super().__init__(400, f'{kind} in version "{resource.version}" cannot be handled as a {kind}: {why}')
         self.why = why
 

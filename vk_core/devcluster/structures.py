@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeAlias
 import msgspec
 
 from vk_core.api import certificates, coordination, core
-from vk_core.api.auth import SubjectAccessReview, TokenReview
+from vk_core.api.auth import SubjectAccessReview, TokenRequest, TokenReview
 from vk_core.api.meta import ObjectMeta, ObjectReference
 from vk_core.api.node import Node
 from vk_core.api.pod import Pod
@@ -174,6 +174,7 @@ _TYPES: dict[str, type[Struct]] = {
     "Service": Service,
     "ServiceAccount": ServiceAccount,
     "SubjectAccessReview": SubjectAccessReview,
+    "TokenRequest": TokenRequest,
     "TokenReview": TokenReview,
 }
 
@@ -193,8 +194,8 @@ def check_structure(resource: Resource, object: Object, *, kind: str | None = No
         msgspec.convert(object, _TYPES.get(kind or resource.kind, AnyObject))
         metadata = object.get("metadata", {})
         if not isinstance(metadata, dict):
-            raise UnreadableError(resource, "Expected `object` - at `$.metadata`")
+            raise UnreadableError(resource, "Expected `object` - at `$.metadata`", kind=kind)
         if "managedFields" in metadata:
             msgspec.convert(metadata["managedFields"], tuple[ManagedFieldsEntry, ...])
     except (msgspec.ValidationError, ValueError) as error:
-        raise UnreadableError(resource, str(error)) from None
+        raise UnreadableError(resource, str(error), kind=kind) from None
