@@ -18,7 +18,7 @@ POD = Pod(
         namespace="shop",
         uid="6a7b",
         labels={"tier": "front", "app": "web", "example.com/it's": "no key"},
-        annotations={"Example.com/Build": "7", "text": 'two\nlines, "quoted"\tand a \\ é \x00\u200b'},
+        annotations={"Example.com/Build": "7", "text": 'two\nlines, "quoted"\tand a \\ é \x00\x85\u200b'},
     ),
     spec=PodSpec(node_name="node-1", service_account_name="shopper", hostname="not-a-field"),
 )
@@ -56,7 +56,7 @@ def test_a_variable_gets_the_field(path: str, value: str) -> None:
         ("metadata.labels", 'app="web"\nexample.com/it\'s="no key"\ntier="front"'),
         (
             "metadata.annotations",
-            r'Example.com/Build="7"' + "\n" + r'text="two\nlines, \"quoted\"\tand a \\ é \x00\u200b"',
+            r'Example.com/Build="7"' + "\n" + r'text="two\nlines, \"quoted\"\tand a \\ é \x00\u0085\u200b"',
         ),
     ],
 )

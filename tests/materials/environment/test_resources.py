@@ -101,7 +101,15 @@ def test_what_is_no_quantity_is_refused() -> None:
         value("limits.cpu", "much")
 
 
-UNITS: dict[str, int | Fraction] = {"m": Fraction(1, 1000), "": 1, "k": 10**3, "M": 10**6, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
+UNITS: dict[str, int | Fraction] = {
+    "m": Fraction(1, 1000),
+    "": 1,
+    "k": 10**3,
+    "M": 10**6,
+    "Ki": 2**10,
+    "Mi": 2**20,
+    "Gi": 2**30,
+}
 
 
 @given(

@@ -247,7 +247,7 @@ class _Resolution:
         variables = self._parsed.get(file)
         if variables is None:
             content = self._env_files.get(file, "")
-            if selector.optional and isinstance(content, str) and not content:
+            if selector.optional and not content:
                 return None
             variables = self._parsed[file] = _parsed(content, selector)
         if selector.key not in variables and not selector.optional:
