@@ -1,4 +1,4 @@
-"""Certificate signing requests (certificates.k8s.io/v1)."""
+"""Certificate signing requests and trust bundles (certificates.k8s.io)."""
 
 from __future__ import annotations
 
@@ -38,3 +38,17 @@ class CertificateSigningRequest(Struct):
     metadata: ObjectMeta = ObjectMeta()
     spec: CertificateSigningRequestSpec = CertificateSigningRequestSpec()
     status: CertificateSigningRequestStatus = CertificateSigningRequestStatus()
+
+
+class ClusterTrustBundleSpec(Struct):
+    """Certificates to trust, as PEM, and the signer that they belong to, if they do."""
+
+    signer_name: str = ""
+    trust_bundle: str = ""
+
+
+class ClusterTrustBundle(Struct):
+    """Certificates that pods may trust (v1beta1 since Kubernetes 1.33)."""
+
+    metadata: ObjectMeta = ObjectMeta()
+    spec: ClusterTrustBundleSpec = ClusterTrustBundleSpec()

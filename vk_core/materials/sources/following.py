@@ -53,10 +53,9 @@ class Followed(Generic[Key, State]):
         self.task: asyncio.Task[None] | None = None
         self.waiters: list[_Waiter] = []
 
-    @property
-    def patient(self) -> bool:
+    def patient(self, seconds: float = PATIENCE_SECONDS) -> bool:
         """Whether it is too early to believe that it cannot be read."""
-        return not self.settled and _now() - self.asked_at < PATIENCE_SECONDS
+        return not self.settled and _now() - self.asked_at < seconds
 
     def settle(self) -> None:
         """Let those go on who wait for it."""

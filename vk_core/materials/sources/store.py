@@ -110,7 +110,7 @@ class ObjectStore:
 
     def _failed(self, item: Followed[Ref, Known], error: ApiError) -> None:
         log.debug("%s: %s", _what(item.key), error)
-        if item.patient:
+        if item.patient():
             return
         kind_and_place = item.key.kind, item.key.namespace
         # One line for all objects of a sort: their pods have events. Of an API server that is away others tell.
