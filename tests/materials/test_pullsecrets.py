@@ -106,6 +106,7 @@ def matched(image: str, *registries: str) -> list[str]:
         pytest.param("r.io", "r.io:5000/a", False, id="another port"),
         pytest.param("r.io:5000", "r.io:5000/a:1", True, id="port"),
         pytest.param("r.io", "x.r.io/a", False, id="sub domain"),
+        pytest.param("r.io", "r.io.example.com/a", False, id="beginning of another host"),
         pytest.param("r.io/a", "r.io/ab", True, id="prefix of a path, even within a part"),
         pytest.param("r.io/a/b", "r.io/a", False, id="longer path"),
         pytest.param("r.io/a/b:1", "r.io/a/b:1", False, id="a tag is no part of it"),

@@ -80,7 +80,7 @@ MISSING = [
         id="secret",
     ),
     pytest.param(
-        {"configMap": {"name": "c", "items": [{"key": "a", "path": "a"}, {"key": "k", "path": "b"}]}},
+        {"configMap": {"name": "c", "items": [{"key": "k", "path": "b"}, {"key": "l", "path": "c"}]}},
         "configmap references non-existent config key: k",
         Notice("MandatoryConfigMapKeyNotFound", 'key "k" does not exist in configmap "c"'),
         id="key of a config map",
@@ -110,8 +110,12 @@ def test_what_is_missing_keeps_the_volume_from_being_made_and_is_named(
 @pytest.mark.parametrize(("source", "missing", "notice"), MISSING)
 def test_what_is_optional_may_be_missing(source: dict[str, Any], missing: str, notice: Notice) -> None:
     (kind, fields) = next(iter(source.items()))
-    present = {"a"} if fields.get("name") == "c" else set()
-    assert set(files_of(volume_of(**{kind: {**fields, "optional": True}}))) == present
+    assert files_of(volume_of(**{kind: {**fields, "optional": True}})) == {}
+
+
+def test_only_the_missing_keys_of_an_optional_object_are_left_out() -> None:
+    items = [{"key": "gone", "path": "gone"}, {"key": "a", "path": "a"}]
+    assert set(files_of(volume_of(configMap={"name": "c", "items": items, "optional": True}))) == {"a"}
 
 
 @pytest.mark.parametrize("optional", [pytest.param(True, id="optional"), pytest.param(False, id="mandatory")])

@@ -71,10 +71,14 @@ def container(name: str, memory: str = "", **fields: Any) -> dict[str, Any]:
         pytest.param({"containers": [container("a", "64Mi")]}, "96Mi", 64, id="own limit above the pod's"),
         pytest.param({"containers": [container("a", "4Gi")]}, None, 1024, id="more than the node has"),
         pytest.param(
-            {"containers": [container("a")], "resources": {"limits": {"memory": "32Mi"}}},
+            {
+                "containers": [container("a")],
+                "resources": {"limits": {"memory": "32Mi"}},
+                "overhead": {"memory": "1Mi"},
+            },
             None,
-            32,
-            id="limit of the pod",
+            33,
+            id="limit of the pod, and overhead",
         ),
         pytest.param(
             {

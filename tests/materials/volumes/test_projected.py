@@ -59,6 +59,15 @@ def test_of_equal_paths_the_last_source_wins() -> None:
         pytest.param({}, 0o644, None, id="nobody knows who runs"),
         pytest.param({"securityContext": {"runAsUser": 1000}}, 0o600, 1000, id="one user"),
         pytest.param({"securityContext": {"runAsUser": 0}}, 0o600, 0, id="root"),
+        pytest.param(
+            {
+                "securityContext": {"runAsUser": 1000},
+                "containers": [{"name": "main", "securityContext": {"runAsUser": 0}}],
+            },
+            0o600,
+            0,
+            id="a container's own",
+        ),
         pytest.param({"securityContext": {"fsGroup": 2000}}, 0o640, None, id="a group"),
         pytest.param({"securityContext": {"runAsUser": 1000, "fsGroup": 2000}}, 0o640, 1000, id="both"),
         pytest.param(
