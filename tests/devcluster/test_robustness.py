@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.devcluster.client import APPLY, MERGE, STRATEGIC, config_map, node, pod
 from vk_core.devcluster.authentication import Authenticator
+from vk_core.devcluster.authority import CertificateAuthority
 from vk_core.devcluster.handlers import Call, Handlers
 from vk_core.devcluster.registry import Registry
 from vk_core.devcluster.requests import parse_path
@@ -21,6 +22,7 @@ from vk_core.devcluster.statuses import StatusError
 from vk_core.devcluster.store import Store
 from vk_core.devcluster.views import View
 
+PEM = CertificateAuthority("x").certificate.decode()
 OWNER = {"apiVersion": "v1", "kind": "Node", "name": "n", "uid": "u"}
 CONTAINER = {
     "name": "c",
@@ -61,6 +63,7 @@ OBJECTS: dict[str, dict[str, Any]] = {
         "metadata": {"name": "x"},
         "spec": {"holderIdentity": "h", "renewTime": "2026-01-01T00:00:00.000000Z"},
     },
+    "/apis/certificates.k8s.io/v1beta1/clustertrustbundles": {"metadata": {"name": "x"}, "spec": {"trustBundle": PEM}},
     "/api/v1/namespaces/default/bindings": {"metadata": {"name": "x"}, "target": {"name": "n"}},
     "/apis/authorization.k8s.io/v1/subjectaccessreviews": {"spec": {"resourceAttributes": {"verb": "get"}}},
     "/apis/authentication.k8s.io/v1/tokenreviews": {"spec": {"token": "t"}},

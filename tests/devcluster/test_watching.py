@@ -8,7 +8,8 @@ from contextlib import AsyncExitStack
 import pytest
 
 from tests.devcluster.client import CONFIGMAPS, DEADLINE_SECONDS, PODS, TABLE, Client, config_map
-from vk_core.devcluster import DevCluster
+from vk_core.devcluster import DevCluster, watches
+from vk_core.devcluster.resources import CONFIGMAPS as CONFIG_MAPS
 from vk_core.devcluster.store import Stored
 from vk_core.devcluster.views import View
 
@@ -149,3 +150,50 @@ async def test_a_change_is_encoded_once_however_many_watch(client: Client, monke
         for kind in ("ADDED", "DELETED"):
             assert [await events.summary() for events in watches] == [(kind, "a")] * 5
     assert encoded == ["ADDED", "DELETED"]
+
+
+async def test_a_watch_of_one_object_is_not_woken_by_others(client: Client) -> None:
+    """Nodes watch every config map of their pods by itself: hundreds of watches, of which a change concerns one."""
+    version = await version_now(client)
+    told: list[str] = []
+    store = client.cluster.store
+    stop = store.listen_to(lambda change: told.append(change.type), CONFIG_MAPS, ("default", "a"))
+    query = f"resourceVersion={version}&fieldSelector=metadata.name%3Da"
+    async with client.watch(CONFIGMAPS, query) as events:
+        await client.post(CONFIGMAPS, config_map("b"))
+        await client.post(CONFIGMAPS, config_map("a"))
+        await client.delete(f"{CONFIGMAPS}/b")
+        await client.delete(f"{CONFIGMAPS}/a")
+        assert await events.summary() == ("ADDED", "a")
+        assert await events.summary() == ("DELETED", "a")
+    stop()
+    await client.post(CONFIGMAPS, config_map("a"))
+    assert told == ["ADDED", "DELETED"]
+
+
+async def test_a_bookmark_is_of_now_although_others_changed_only(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a quiet watch would have to begin again as soon as much happens elsewhere."""
+    version = await version_now(client)
+    query = f"resourceVersion={version}&allowWatchBookmarks=true&fieldSelector=metadata.name%3Da"
+    monkeypatch.setattr(watches, "_BOOKMARK_SECONDS", 0.01)
+    async with client.watch(CONFIGMAPS, query) as events:
+        await client.post(CONFIGMAPS, config_map("b"))
+        now = str(client.cluster.store.revision)
+        while (event := await events.next())["object"]["metadata"]["resourceVersion"] != now:
+            assert event["type"] == "BOOKMARK"
+
+
+@pytest.mark.parametrize("plural", ["configmaps", "secrets", "services", "serviceaccounts"])
+async def test_single_objects_are_listed_and_watched_by_name(client: Client, plural: str) -> None:
+    path = f"/api/v1/namespaces/default/{plural}"
+    for name in ("a", "b"):
+        body = {"metadata": {"name": name}, **({"spec": {"ports": [{"port": 80}]}} if plural == "services" else {})}
+        assert (await client.post(path, body)).code == 201
+    assert (await client.get(f"{path}?fieldSelector=metadata.name%3Da")).names == ["a"]
+    async with client.watch(path, "fieldSelector=metadata.name%3Da") as events:
+        assert await events.summary() == ("ADDED", "a")
+        await client.delete(f"{path}/b")
+        await client.delete(f"{path}/a")
+        assert await events.summary() == ("DELETED", "a")

@@ -70,7 +70,7 @@ def _core_versions(address: str) -> Object:
 
 
 def _group_list() -> Object:
-    return {"kind": "APIGroupList", "apiVersion": "v1", "groups": [_group(group) for group, _ in _groups()]}
+    return {"kind": "APIGroupList", "apiVersion": "v1", "groups": [_group(group) for group in dict(_groups())]}
 
 
 def _group(group: str) -> Object:
@@ -137,9 +137,11 @@ def _aggregated(version: str, *, core: bool) -> Object:
                     "resources": [_aggregated_resource(resource) for resource in _resources(group, group_version)],
                     "freshness": "Current",
                 }
+                for name, group_version in groups
+                if name == group
             ],
         }
-        for group, group_version in groups
+        for group in dict(groups)
     ]
     return {
         "kind": "APIGroupDiscoveryList",

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from vk_core.devcluster.resources import CSRS, EVENTS, NAMESPACES, NODES, PODS, SECRETS, SERVICES, Resource
+from vk_core.devcluster.resources import (
+    CLUSTERTRUSTBUNDLES,
+    CSRS,
+    EVENTS,
+    NAMESPACES,
+    NODES,
+    PODS,
+    SECRETS,
+    SERVICES,
+    Resource,
+)
 
 Object = dict[str, Any]
 
@@ -55,12 +65,13 @@ def _service(service: Object) -> dict[str, str]:
     return {"spec.clusterIP": spec.get("clusterIP", ""), "spec.type": spec.get("type", "")}
 
 
-def _signing_request(request: Object) -> dict[str, str]:
-    return {"spec.signerName": request.get("spec", {}).get("signerName", "")}
+def _signer(object: Object) -> dict[str, str]:
+    return {"spec.signerName": object.get("spec", {}).get("signerName", "")}
 
 
 _FIELDS: dict[Resource, Callable[[Object], dict[str, str]]] = {
-    CSRS: _signing_request,
+    CLUSTERTRUSTBUNDLES: _signer,
+    CSRS: _signer,
     EVENTS: _event,
     NAMESPACES: _namespace,
     NODES: _node,

@@ -12,19 +12,36 @@ from typing import Any, TypeAlias, get_args
 
 import msgspec
 
+from vk_core.api.certificates import ClusterTrustBundle
 from vk_core.api.coordination import Lease
-from vk_core.api.core import ConfigMap, Secret
+from vk_core.api.core import ConfigMap, Secret, ServiceAccount
 from vk_core.api.pod import Pod, PodSpec
 from vk_core.api.struct import Struct
-from vk_core.devcluster.resources import CONFIGMAPS, LEASES, PODS, SECRETS, Resource
+from vk_core.devcluster.resources import (
+    CLUSTERTRUSTBUNDLES,
+    CONFIGMAPS,
+    LEASES,
+    PODS,
+    SECRETS,
+    SERVICEACCOUNTS,
+    Resource,
+)
 
 Object: TypeAlias = dict[str, Any]
 
-_TYPES: dict[Resource, type[Struct]] = {CONFIGMAPS: ConfigMap, LEASES: Lease, PODS: Pod, SECRETS: Secret}
+_TYPES: dict[Resource, type[Struct]] = {
+    CLUSTERTRUSTBUNDLES: ClusterTrustBundle,
+    CONFIGMAPS: ConfigMap,
+    LEASES: Lease,
+    PODS: Pod,
+    SECRETS: Secret,
+    SERVICEACCOUNTS: ServiceAccount,
+}
 _ALSO = {
     "ObjectMeta": ("managedFields", "selfLink"),
     "PodSpec": ("serviceAccount", "schedulingGroup"),
     "Secret": ("stringData",),
+    "ServiceAccount": ("secrets",),
     "LeaseSpec": ("preferredHolder", "strategy"),
 }
 _TYPE_FIELDS = ("apiVersion", "kind")

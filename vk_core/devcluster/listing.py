@@ -65,9 +65,9 @@ class Lister:
 
     def matching(self, target: Target, options: ListOptions) -> list[Stored]:
         """Returns all objects that are wanted, in order."""
-        name = options.fields.required("metadata.name")
-        if name is not None and (target.namespace or not target.served.namespaced):
-            stored = self._store.get(target.resource, (target.namespace, name))
+        key = options.only(target)
+        if key is not None:
+            stored = self._store.get(target.resource, key)
             return [stored] if stored is not None and selects(target, options, stored) else []
         everything = self._store.items(target.resource, target.namespace or None)
         if not options.selects:

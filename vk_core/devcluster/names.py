@@ -10,7 +10,15 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from vk_core.devcluster.resources import CONFIGMAPS, EVENTS, NAMESPACES, SECRETS, SERVICES, Resource
+from vk_core.devcluster.resources import (
+    CLUSTERTRUSTBUNDLES,
+    CONFIGMAPS,
+    EVENTS,
+    NAMESPACES,
+    SECRETS,
+    SERVICES,
+    Resource,
+)
 from vk_core.devcluster.statuses import Cause, forbidden_field, required, wrong
 
 NameRule = Callable[[str], str | None]
@@ -97,7 +105,12 @@ def data_key(key: str) -> str | None:
     return None
 
 
-_RULES: dict[Resource, NameRule] = {NAMESPACES: dns_label, SERVICES: dns_label, EVENTS: path_segment}
+_RULES: dict[Resource, NameRule] = {
+    CLUSTERTRUSTBUNDLES: lambda _: None,  # depends on the signer: see `trustbundles`
+    EVENTS: path_segment,
+    NAMESPACES: dns_label,
+    SERVICES: dns_label,
+}
 
 
 def name_problem(resource: Resource, name: str) -> str | None:

@@ -143,6 +143,13 @@ class ListOptions:
         """Whether there is any selector."""
         return bool(self.labels.requirements or self.fields.terms)
 
+    def only(self, target: Target) -> Key | None:
+        """The only object that can be wanted, or `None` if there may be several."""
+        name = self.fields.required("metadata.name")
+        if name is None or (target.served.namespaced and not target.namespace):
+            return None
+        return target.namespace, name
+
 
 def parse_list_options(target: Target, query: Mapping[str, str]) -> ListOptions:
     """Reads the options of a list or watch.

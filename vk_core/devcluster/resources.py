@@ -119,6 +119,10 @@ CSRS = Resource(
         Subresource("approval", "CertificateSigningRequest", STATUS), _status("CertificateSigningRequest"),
     ),
 )  # fmt: skip
+CLUSTERTRUSTBUNDLES = Resource(
+    "certificates.k8s.io", "v1beta1", "clustertrustbundles", "ClusterTrustBundle", "clustertrustbundle",
+    namespaced=False,
+)  # fmt: skip
 TOKEN_REVIEWS = Resource(
     "authentication.k8s.io", "v1", "tokenreviews", "TokenReview", "tokenreview", namespaced=False, verbs=CREATE
 )
@@ -140,7 +144,9 @@ NODE_METRICS = Resource(
 )
 POD_METRICS = Resource("metrics.k8s.io", "v1beta1", "pods", "PodMetrics", "", verbs=("get", "list"))
 
-STORED = (CONFIGMAPS, EVENTS, NAMESPACES, NODES, PODS, SECRETS, SERVICEACCOUNTS, SERVICES, LEASES, CSRS)
+STORED = (
+    CONFIGMAPS, EVENTS, NAMESPACES, NODES, PODS, SECRETS, SERVICEACCOUNTS, SERVICES, LEASES, CSRS, CLUSTERTRUSTBUNDLES,
+)  # fmt: skip
 """The types that objects are kept as; `events.k8s.io` is another view of the same events."""
 
 MEASURED = (NODE_METRICS, POD_METRICS)

@@ -75,6 +75,7 @@ class _Table:
         self.changes: deque[Change] = deque(maxlen=history)
         self.forgotten = 0
         self.listeners: list[Listener] = []
+        self.listeners_of: dict[Key, list[Listener]] = {}
 
     def remember(self, change: Change) -> None:
         if len(self.changes) == self.changes.maxlen:
@@ -155,6 +156,21 @@ class Store:
         listeners.append(listener)
         return lambda: listeners.remove(listener)
 
+    def listen_to(self, listener: Listener, resource: Resource, key: Key) -> Callable[[], None]:
+        """Calls `listener` on every change of one object, there or not; returns what ends that.
+
+        Those of other objects cost nothing: nodes watch each config map and secret of their pods by itself.
+        """
+        by_key = self._tables[resource].listeners_of
+        by_key.setdefault(key, []).append(listener)
+
+        def stop() -> None:
+            by_key[key].remove(listener)
+            if not by_key[key]:
+                del by_key[key]
+
+        return stop
+
     def _next(self, object: Object) -> Stored:
         self.revision += 1
         metadata = {**object["metadata"], "resourceVersion": str(self.revision)}
@@ -163,5 +179,5 @@ class Store:
     def _tell(self, change: Change) -> None:
         table = self._tables[change.resource]
         table.remember(change)
-        for listener in (*table.listeners, *self._listeners):
+        for listener in (*table.listeners, *table.listeners_of.get(change.key, ()), *self._listeners):
             listener(change)

@@ -161,6 +161,7 @@ class Eviction(Struct):
 _TYPES: dict[str, type[Struct]] = {
     "Binding": Binding,
     "CertificateSigningRequest": CertificateSigningRequest,
+    "ClusterTrustBundle": certificates.ClusterTrustBundle,
     "ConfigMap": core.ConfigMap,
     "Event": Event,
     "Eviction": Eviction,

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from vk_core.api.quantity import format_quantity, parse_quantity
 from vk_core.devcluster.podtable import pod_cells
 from vk_core.devcluster.resources import (
+    CLUSTERTRUSTBUNDLES,
     CONFIGMAPS,
     CSRS,
     EVENTS,
@@ -233,6 +234,10 @@ def _signing_request(request: Object) -> Cells:
     ]  # fmt: skip
 
 
+def _trust_bundle(bundle: Object) -> Cells:
+    return [bundle["metadata"]["name"], bundle.get("spec", {}).get("signerName") or "<none>"]
+
+
 def _measured(report: Object) -> Cells:
     uses = [report["usage"]] if "usage" in report else [container["usage"] for container in report["containers"]]
     cores = sum(parse_quantity(use["cpu"]) for use in uses)
@@ -243,6 +248,7 @@ def _measured(report: Object) -> Cells:
 
 
 _TABLES: dict[Resource, Table] = {
+    CLUSTERTRUSTBUNDLES: Table(("Name", "SignerName"), _trust_bundle),
     CONFIGMAPS: Table(("Name", "Data", "Age"), _config_map),
     CSRS: Table(("Name", "Age", "SignerName", "Requestor", "RequestedDuration", "Condition"), _signing_request),
     EVENTS: Table(

@@ -13,7 +13,18 @@ from typing import Any
 from vk_core.devcluster.knownfields import unknown_fields
 from vk_core.devcluster.names import data_causes, dns_label, metadata_causes
 from vk_core.devcluster.podvalidation import pod_causes, pod_update_causes
-from vk_core.devcluster.resources import CONFIGMAPS, CSRS, EVENTS, LEASES, NODES, PODS, SECRETS, SERVICES, Resource
+from vk_core.devcluster.resources import (
+    CLUSTERTRUSTBUNDLES,
+    CONFIGMAPS,
+    CSRS,
+    EVENTS,
+    LEASES,
+    NODES,
+    PODS,
+    SECRETS,
+    SERVICES,
+    Resource,
+)
 from vk_core.devcluster.signingrequests import request_causes
 from vk_core.devcluster.statuses import (
     Cause,
@@ -25,9 +36,9 @@ from vk_core.devcluster.statuses import (
     unsupported,
     wrong,
 )
+from vk_core.devcluster.trustbundles import trust_bundle_causes, trust_bundle_change
 
 Object = dict[str, Any]
-
 
 _LARGEST_DATA = 1024 * 1024
 _LAST_PORT = 65535
@@ -191,6 +202,7 @@ def _lease(object: Object) -> list[Cause]:
 
 
 _RULES: dict[Resource, Callable[[Object], list[Cause]]] = {
+    CLUSTERTRUSTBUNDLES: trust_bundle_causes,
     CONFIGMAPS: _config_map,
     CSRS: request_causes,
     EVENTS: _event,
@@ -201,6 +213,7 @@ _RULES: dict[Resource, Callable[[Object], list[Cause]]] = {
     SERVICES: _service,
 }
 _CHANGE_RULES: dict[Resource, Callable[[Object, Object], list[Cause]]] = {
+    CLUSTERTRUSTBUNDLES: trust_bundle_change,
     CONFIGMAPS: _immutable_data,
     PODS: pod_update_causes,
     SECRETS: _immutable_data,

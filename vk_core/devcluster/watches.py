@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 
 import msgspec
 
@@ -37,7 +37,6 @@ class Watch:
         self._wake = asyncio.Event()
         self._is_closed = False
         self._has_columns = view.style != "Table"
-        self._revision = store.revision
 
     def close(self) -> None:
         """Ends the stream."""
@@ -46,7 +45,7 @@ class Watch:
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         """Yields lines, as many at a time as there are."""
-        stop = self._store.listen(self._changed, self._target.resource)
+        stop = self._listen()
         try:
             first = self._beginning()
             if first:
@@ -58,11 +57,18 @@ class Watch:
                 idle = not await self._wait(min(_BOOKMARK_SECONDS, end - loop.time()))
                 lines = self._drain()
                 if idle and self._options.bookmarks and not lines:
-                    lines = self._view.bookmark(self._revision)
+                    # All that has happened so far has been told or was not asked for.
+                    lines = self._view.bookmark(self._store.revision)
                 if lines:
                     yield lines
         finally:
             stop()
+
+    def _listen(self) -> Callable[[], None]:
+        key = self._options.only(self._target)
+        if key is None:
+            return self._store.listen(self._changed, self._target.resource)
+        return self._store.listen_to(self._changed, self._target.resource, key)
 
     async def _wait(self, seconds: float) -> bool:
         if not self._pending and not self._is_closed:
@@ -82,7 +88,6 @@ class Watch:
         lines = []
         while self._pending:
             change = self._pending.popleft()
-            self._revision = change.revision
             line = self._line(change)
             if line:
                 lines.append(line)
@@ -93,7 +98,7 @@ class Watch:
         if self._options.send_initial_events or (version in {"", "0"} and self._options.send_initial_events is None):
             lines = [self._added(stored) for stored in self._lister.matching(self._target, self._options)]
             if self._options.send_initial_events and self._options.bookmarks:
-                lines.append(self._view.bookmark(self._revision, ends_initial_events=True))
+                lines.append(self._view.bookmark(self._store.revision, ends_initial_events=True))
             return b"".join(lines)
         if version in {"", "0"}:
             return b""
