@@ -74,6 +74,9 @@ def apiserver(layout: Layout) -> list[str]:
         f"--client-ca-file={pki / 'ca.crt'}",
         "--authorization-mode=Node,RBAC",
         "--enable-admission-plugins=NodeRestriction",
+        # Pods can be given cluster trust bundles, which 1.36 has off unless asked for.
+        "--feature-gates=ClusterTrustBundle=true,ClusterTrustBundleProjection=true",
+        "--runtime-config=certificates.k8s.io/v1beta1/clustertrustbundles=true",
         "--allow-privileged=true",
         f"--service-cluster-ip-range={SERVICE_RANGE}",
         "--service-account-issuer=https://kubernetes.default.svc",

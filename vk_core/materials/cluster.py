@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from vk_core.aio.tasks import run_together
 from vk_core.api.node import Node
 from vk_core.kube.client import KubeClient
-from vk_core.kube.errors import ApiUnavailable
 from vk_core.materials.origin import Sources
 from vk_core.materials.service import ClusterNetwork, MaterialsService
+from vk_core.materials.sources.bundles import BundleStore
+from vk_core.materials.sources.services import ServiceStore
 from vk_core.materials.sources.store import ObjectStore
+from vk_core.materials.sources.tokens import TokenStore
 
 
 class NodeMaterials:
@@ -34,21 +35,14 @@ class NodeMaterials:
         """Follow until cancelled."""
         await run_together(
             objects=self._objects.run(),
+            tokens=self._tokens.run(),
+            services=self._services.run(),
+            bundles=self._bundles.run(),
         )
 
     def _connect(self, changed: Callable[[Iterable[str]], None]) -> Sources:
         self._objects = ObjectStore(self._client, changed=lambda _ref, uids: changed(uids))
-        none: Any = _NotYet()
-        return Sources(self._objects, none, none, none)
-
-
-class _NotYet:
-    def hold(self, *_: object) -> None: ...
-    def release(self, *_: object) -> None: ...
-    async def ready(self, *_: object) -> None: ...
-    def services(self, *_: object) -> tuple[()]:
-        return ()
-
-    def lookup(self, *_: object) -> None: ...
-    async def token(self, *_: object) -> str:
-        raise ApiUnavailable("no tokens yet", code=0)
+        self._tokens = TokenStore(self._client, renewed=lambda uid: changed((uid,)))
+        self._services = ServiceStore(self._client)
+        self._bundles = BundleStore(self._client, changed=lambda _spec, uids: changed(uids))
+        return Sources(self._objects, self._tokens, self._services, self._bundles)

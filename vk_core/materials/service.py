@@ -75,7 +75,7 @@ class MaterialsService:
         uid = pod.metadata.uid
         held = self._pods.get(uid)
         if held is None:
-            held = self._pods[uid] = HeldPod(_unmarked(pod), self)
+            held = self._pods[uid] = HeldPod(unmarked(pod), self)
         return held
 
     def pod_changed(self, pod: Pod) -> None:
@@ -111,7 +111,7 @@ class MaterialsService:
                 held.changed()
 
 
-def _unmarked(pod: Pod) -> Pod:
+def unmarked(pod: Pod) -> Pod:
     """The pod as the API server has it, without the mark that core puts on what it hands to providers."""
     annotations = {key: value for key, value in pod.metadata.annotations.items() if key != OWNER_ANNOTATION}
     return replace(pod, metadata=replace(pod.metadata, annotations=annotations))

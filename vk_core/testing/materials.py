@@ -11,7 +11,7 @@ from vk_core.api.pod import Pod
 from vk_core.errors import VirtualKubeletError
 from vk_core.materials.objects import Absent, KeyedObject, Ref
 from vk_core.materials.origin import Sources
-from vk_core.materials.service import ClusterNetwork, MaterialsService
+from vk_core.materials.service import ClusterNetwork, MaterialsService, unmarked
 from vk_core.materials.volumes.content import BundleSpec, TokenSpec
 from vk_core.provider.materials import PodMaterials
 
@@ -54,7 +54,7 @@ class FixedMaterials:
 
     def change(self, pod: Pod) -> None:
         """The API server shows another state of a pod, such as other labels."""
-        self.service.pod_changed(pod)
+        self.service.pod_changed(unmarked(pod))
 
     def put_config_map(self, name: str, values: Values, *, namespace: str = "default") -> None:
         """Create or replace a config map."""
