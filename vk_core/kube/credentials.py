@@ -20,10 +20,14 @@ IN_CLUSTER_VARIABLE = "KUBERNETES_SERVICE_HOST"
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """How to reach the API server; `authorization` is the whole header, secret."""
+    """How to reach the API server; `authorization` is the whole header, secret.
+
+    `streams_tls` is the same as `tls`, but offers HTTP/2: what is offered belongs to the context, not to a connection.
+    """
 
     server: str
     tls: ssl.SSLContext | bool
+    streams_tls: ssl.SSLContext | bool
     authorization: str
     proxy: str | None
     fingerprint: tuple[str, ...]
@@ -125,9 +129,11 @@ async def _credentials(configuration: Configuration, origin: str) -> Credentials
     if authorization.startswith("bearer "):
         authorization = "Bearer " + authorization.removeprefix("bearer ")
     authorization = authorization.strip()
+    secured = server.startswith("https")
     return Credentials(
         server=server,
-        tls=_tls(configuration, origin) if server.startswith("https") else False,
+        tls=_tls(configuration, origin) if secured else False,
+        streams_tls=_tls(configuration, origin, "h2", "http/1.1") if secured else False,
         authorization=authorization,
         proxy=configuration.proxy or _proxy_of_environment(server),
         fingerprint=(
@@ -138,7 +144,7 @@ async def _credentials(configuration: Configuration, origin: str) -> Credentials
     )
 
 
-def _tls(configuration: Configuration, origin: str) -> ssl.SSLContext:
+def _tls(configuration: Configuration, origin: str, *protocols: str) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=configuration.ssl_ca_cert)
         if configuration.cert_file:
@@ -148,6 +154,8 @@ def _tls(configuration: Configuration, origin: str) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     # Cluster CAs made by common tools lack extensions that Python 3.13 asks for and no other client does.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    if protocols:
+        context.set_alpn_protocols(list(protocols))
     if not configuration.verify_ssl:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

@@ -23,7 +23,10 @@ PatchType = Literal["strategic", "merge", "json"]
 
 
 class Request(NamedTuple):
-    """One request; `what` and `grant` are for its error messages, `verb` and `resource` for metrics."""
+    """One request; `what` and `grant` are for its error messages, `verb` and `resource` for metrics.
+
+    `busy` is whether an answer that goes on is to have a connection for itself, which costs least CPU for each piece.
+    """
 
     method: str
     target: str
@@ -34,6 +37,7 @@ class Request(NamedTuple):
     accept: str = JSON
     verb: str = ""
     resource: str = ""
+    busy: bool = False
 
 
 def build(

@@ -66,7 +66,16 @@ class Bookmark(Struct):
 
 
 class Watch(Generic[Object]):
-    """Decodes the changes of one resource."""
+    """Decodes the changes of one resource.
+
+    Args:
+        transport: the way to the server.
+        resource: what to watch.
+        namespace: the only one to look into; empty for all.
+        field_selector: which objects, by fields.
+        label_selector: which objects, by labels.
+        busy: whether changes come so often that a connection of its own pays off.
+    """
 
     def __init__(
         self,
@@ -76,10 +85,12 @@ class Watch(Generic[Object]):
         namespace: str = "",
         field_selector: str = "",
         label_selector: str = "",
+        busy: bool = False,
     ) -> None:
         self._transport = transport
         self._resource = resource
         self._namespace = namespace
+        self._busy = busy
         self._selectors = {"field_selector": field_selector, "label_selector": label_selector}
         self._decode = msgspec.json.Decoder(WatchEvent[resource.type]).decode  # type: ignore[name-defined]
 
@@ -92,7 +103,7 @@ class Watch(Generic[Object]):
         """
         timeout_seconds = random.randint(300, 600)  # spread, so that watches do not all end together
         query = watch_query(resource_version=resource_version, timeout_seconds=timeout_seconds, **self._selectors)
-        request = build("watch", self._resource, namespace=self._namespace, query=query)
+        request = build("watch", self._resource, namespace=self._namespace, query=query)._replace(busy=self._busy)
         async with self._counted(request) as stream:
             if stream.status >= 300:  # noqa: PLR2004 - not 2xx
                 raise error_from(
