@@ -55,6 +55,7 @@ class Informer(Generic[Seen, Object]):
         namespace: the only one to look into; empty for all.
         field_selector: which objects, by fields.
         label_selector: which objects, by labels.
+        busy: whether changes come so often that a connection of its own pays off.
         merge: makes the new state of an object from the old one and what came, so that what has not changed need
             not be read again and is in memory once; a ValidationError leaves the object out. Without, what came is
             the object.
@@ -71,6 +72,7 @@ class Informer(Generic[Seen, Object]):
         namespace: str = "",
         field_selector: str = "",
         label_selector: str = "",
+        busy: bool = False,
         merge: Callable[[Object | None, Seen], Object] | None = None,
         listed: Callable[[], None] | None = None,
         failed: Callable[[ApiError], None] | None = None,
@@ -89,7 +91,7 @@ class Informer(Generic[Seen, Object]):
             "field_selector": field_selector,
             "label_selector": label_selector,
         }
-        self._watch: Watch[Seen] = Watch(client.transport, resource, **self._where)
+        self._watch: Watch[Seen] = Watch(client.transport, resource, busy=busy, **self._where)
         self._version = ""
         self._failures = 0
         self._short = 0

@@ -242,8 +242,9 @@ class HttpTransport:
         return headers
 
     def _open(self, credentials: Credentials) -> aiohttp.ClientSession:
+        # Without a limit, beyond which another watch would wait until one of the others ends.
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, ssl=credentials.tls),  # a limit would let the 65th watch wait forever
+            connector=aiohttp.TCPConnector(limit=0, ssl=credentials.tls),
             headers=self._common_headers(),
             timeout=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_SECONDS, sock_connect=CONNECT_TIMEOUT_SECONDS),
             cookie_jar=aiohttp.DummyCookieJar(),
