@@ -111,6 +111,7 @@ class PodController:
             self._changed,
             namespace=namespace,
             field_selector=f"spec.nodeName={node_name}",
+            busy=True,
             merge=merge,
         )
         self._inventory = Inventory(
