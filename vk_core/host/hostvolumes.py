@@ -117,6 +117,7 @@ class HostVolumes:
 def _prepare(folder: Path) -> tuple[Path, Privileges]:
     base = folder.absolute()
     base.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
+    (base / PODS).mkdir(mode=PRIVATE, exist_ok=True)  # before the first pods come, which may be several at once
     return base.resolve(), Privileges.of_process()
 
 

@@ -148,8 +148,18 @@ class PodFolder:
             parts = split_path(path)
         except ValueError as error:
             raise OSError(str(error)) from error
-        with self._lock, self._opened() as root, self._content(root, volume) as folder, find(folder, parts) as found:
-            return read_regular(found, LARGEST_READ)
+        try:
+            with (
+                self._lock,
+                self._opened() as root,
+                self._content(root, volume) as folder,
+                find(folder, parts) as found,
+            ):
+                return read_regular(found, LARGEST_READ)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise OSError(f"the file {path!r} in the volume {volume} cannot be read: {wording(error)}") from error
 
     def put(self, name: str, content: str) -> Path:
         """Have a file of ours beside the volumes, with this content; returns where it is.

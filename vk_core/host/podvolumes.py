@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from vk_core.errors import MaterialMissing, Unavailable, VirtualKubeletError
+from vk_core.errors import Conflict, MaterialMissing, Unavailable, VirtualKubeletError
 from vk_core.host.layout import HOSTS, RESOLV_CONF
 from vk_core.host.names import wording
 from vk_core.host.podfolder import PodFolder
@@ -45,7 +45,7 @@ class PodVolumes:
         self._files: tuple[str, ...] = ()
         self._news = asyncio.Event()
         self._writing: asyncio.Task[None] | None = None
-        self._is_following = False
+        self._follower: Callable[[], None] | None = None
         self._is_purge_due = False
         self._is_closed = False
 
@@ -64,12 +64,14 @@ class PodVolumes:
         volumes = await self._materials.volumes()
         is_purge_due = await asyncio.to_thread(self._folder.lay_out, volumes, self._materials.pod)
         self._files = tuple(_files_of(volumes))
-        if self._files and not self._is_following:
-            self._is_following = True
-            self._materials.follow(self._changed)
+        self._materials.follow(self._notice)
         if is_purge_due:
             self._is_purge_due = True
-            self._changed()
+            self._rewrite()
+
+    def follow(self, changed: Callable[[], None]) -> None:
+        """Have a function called as `PodMaterials.follow` does, to be used in its place: that has one follower, this."""
+        self._follower = changed
 
     async def mounts(self, container_name: str, environment: Environment) -> tuple[HostMount, ...]:
         """What to mount into a container, in the order of the specification; ask at every start.
@@ -145,9 +147,15 @@ class PodVolumes:
             self._writing.cancel()
             await asyncio.wait((self._writing,))
 
-    def _changed(self) -> None:
+    def _notice(self) -> None:
         if self._is_closed:
             return
+        if self._files:
+            self._rewrite()
+        if self._follower is not None:
+            self._follower()
+
+    def _rewrite(self) -> None:
         self._news.set()
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write(), name=f"volumes of {self._title}")
@@ -171,6 +179,8 @@ class PodVolumes:
     async def _update(self) -> bool:
         try:
             contents = await self._contents()
+        except Conflict:
+            return True  # the pod has come to its end: its materials are gone, and its volumes will be
         except VirtualKubeletError as error:
             self._log.warning("pod %s: its volumes cannot be brought up to date: %s", self._title, error)
             return False
