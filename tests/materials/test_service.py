@@ -31,7 +31,7 @@ from vk_core.api.volumes import (
     Volume,
     VolumeProjection,
 )
-from vk_core.errors import Conflict, MaterialMissing, NotFound
+from vk_core.errors import Conflict, InvalidInput, MaterialMissing, NotFound
 from vk_core.provider import FilesVolume, OtherVolume
 from vk_core.testing import FixedMaterials, make_container, make_materials, make_pod
 
@@ -244,8 +244,23 @@ async def test_pull_secrets_are_found_and_one_that_is_missing_or_senseless_does_
     assert (credential.username, credential.password) == ("me", "pw")
     assert "pw" not in repr(credential)
     told = [message for _, reason, message in materials.notices if reason == "FailedToRetrieveImagePullSecret"]
-    assert len(told) == 2
-    assert not any("not json" in message for message in told)
+    assert len(told) == 1
+    assert "missing, senseless" in told[0]
+    assert "not json" not in told[0]
+
+
+async def test_network_files_are_those_of_the_pod_in_its_cluster() -> None:
+    materials = make_materials()
+    web = materials.of(make_pod("web", hostname="own", subdomain="sub", dns_policy="ClusterFirst"))
+    assert web.network_files().hosts is None, "the address is not known yet"
+    files = web.network_files(pod_ips=["10.1.2.3"])
+    assert (files.hostname, files.domain) == ("own", "sub.default.svc.cluster.local")
+    assert files.hosts is not None
+    assert ["10.1.2.3", "own.sub.default.svc.cluster.local", "own"] in map(str.split, files.hosts.splitlines())
+    assert "nameserver 10.96.0.10" in files.resolv_conf.splitlines()
+    long = make_pod("web", hostname="a" * 60, subdomain="b" * 60, set_hostname_as_fqdn=True)
+    with pytest.raises(InvalidInput, match="too long"):
+        materials.of(long).network_files(pod_ips=["10.1.2.3"])
 
 
 async def test_a_container_that_does_not_exist_is_said_so() -> None:

@@ -8,14 +8,14 @@ from typing import Protocol
 from vk_core.api.container import Container
 from vk_core.api.pod import Pod
 from vk_core.api.volumes import Volume
-from vk_core.errors import Conflict, MaterialMissing, NotFound, VirtualKubeletError
+from vk_core.errors import Conflict, InvalidInput, MaterialMissing, NotFound, VirtualKubeletError
 from vk_core.materials.environment.expansion import expand
 from vk_core.materials.environment.resolution import env_files_of, resolve_environment
 from vk_core.materials.environment.services import needs_services, service_variables
 from vk_core.materials.network.files import network_files, network_notices
-from vk_core.materials.objects import CONFIG_ERROR, FAILED_MOUNT, KeyedObject, Notice, PodFacts, Ref, Unreadable
+from vk_core.materials.objects import CONFIG_ERROR, FAILED_MOUNT, Notice, PodFacts, Ref
 from vk_core.materials.origin import Sources
-from vk_core.materials.pullsecrets import credentials_of, matching
+from vk_core.materials.pullsecrets import pull_credentials
 from vk_core.materials.references import environment_references, references_of, volume_references
 from vk_core.materials.volumes.content import TokenSpec, bundles_of, tokens_of, volume_content
 from vk_core.materials.volumes.mounts import mounts_of
@@ -27,9 +27,6 @@ from vk_core.provider.materials import (
     RegistryCredential,
     VolumeContent,
 )
-
-PULL_SECRET_PROBLEM = "FailedToRetrieveImagePullSecret"
-"""Event: a secret to pull images with is not there or makes no sense; the pull goes on without it, as with kubelet."""
 
 
 class Desk(Protocol):
@@ -99,7 +96,7 @@ class HeldPod:
     def mounts(self, container_name: str, environment: Environment) -> tuple[Mount, ...]:
         """Where a container has its volumes."""
         try:
-            return mounts_of(self._container(container_name), environment)
+            return mounts_of(self._container(container_name), environment, volumes=self.pod.spec.volumes)
         except ValueError as error:
             raise MaterialMissing(str(error), reason=CONFIG_ERROR, container_name=container_name) from None
 
@@ -107,22 +104,19 @@ class HeldPod:
         """Hostname, hosts and resolver settings."""
         facts = self._desk.facts(self.pod, pod_ips, machine=True)
         self._tell_once(network_notices(facts))
-        return network_files(facts)
+        try:
+            return network_files(facts)
+        except ValueError as error:
+            raise InvalidInput(str(error)) from None
 
     async def registry_credentials(self, image: str) -> tuple[RegistryCredential, ...]:
         """What to try when pulling an image."""
         namespace = self.pod.metadata.namespace
         refs = [Ref("Secret", namespace, secret.name) for secret in self.pod.spec.image_pull_secrets]
         await self._ready(refs)
-        found: list[RegistryCredential] = []
-        for ref in refs:
-            secret = self._desk.sources.objects.lookup(ref)
-            if isinstance(secret, KeyedObject):
-                found += self._credentials(secret)
-            else:
-                why = secret.message if isinstance(secret, Unreadable) else f'secret "{ref.name}" not found'
-                self._tell_of_pull_secret(ref, why)
-        return matching(found, image)
+        found, notices = pull_credentials(self.pod, self._desk.sources.objects.lookup, image)
+        self._tell(notices)
+        return found
 
     def follow(self, changed: Callable[[], None]) -> None:
         """Have a function called whenever something of this pod may have changed."""
@@ -188,17 +182,6 @@ class HeldPod:
             return await self._desk.sources.tokens.token(self.pod, spec)
         except VirtualKubeletError as error:
             raise self._failed_mount(volume, f"failed to fetch token: {error}") from error
-
-    def _credentials(self, secret: KeyedObject) -> Sequence[RegistryCredential]:
-        try:
-            return credentials_of(secret)
-        except ValueError as error:
-            self._tell_of_pull_secret(secret.ref, str(error))
-            return ()
-
-    def _tell_of_pull_secret(self, ref: Ref, why: str) -> None:
-        text = f"cannot use the image pull secret {ref.namespace}/{ref.name}: {why}; images may not be pulled"
-        self._tell([Notice(PULL_SECRET_PROBLEM, text)])
 
     def _failed_mount(self, volume: Volume, missing: str) -> MaterialMissing:
         text = f'MountVolume.SetUp failed for volume "{volume.name}" : {missing}'
