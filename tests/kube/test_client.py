@@ -10,10 +10,11 @@ import msgspec
 import pytest
 
 from tests.support.cluster import FakeCluster
+from vk_core.api.auth import TokenRequest, TokenRequestSpec
 from vk_core.kube.client import MOST_WAITS, KubeClient
 from vk_core.kube.errors import ApiError, ApiUnavailable, ObjectConflict, TooManyRequests
 from vk_core.kube.request import Request
-from vk_core.kube.resources import NODES, PODS
+from vk_core.kube.resources import NODES, PODS, SERVICE_ACCOUNT_TOKENS
 from vk_core.kube.transport import Response, Stream
 from vk_core.testing import make_pod, virtual_time
 
@@ -88,6 +89,19 @@ async def test_a_patch_and_a_deletion_reach_only_the_very_object() -> None:
     with pytest.raises(ObjectConflict):
         await client.delete(PODS, "web", namespace="default", uid="another", grace_period_seconds=0)
     assert cluster.pod("web") is not None
+
+
+@virtual_time
+async def test_a_token_is_created_at_a_service_account() -> None:
+    cluster = FakeCluster()
+    cluster.reviews["serviceaccounts/token"] = lambda _: {"token": "t"}
+    request = TokenRequest(spec=TokenRequestSpec(expiration_seconds=600))
+    made = await cluster.client.create(
+        SERVICE_ACCOUNT_TOKENS, request, namespace="ns", name="robot", subresource="token"
+    )
+    assert made.status.token == "t"
+    _, _, body = cluster.log[-1]
+    assert (body["apiVersion"], body["kind"]) == ("authentication.k8s.io/v1", "TokenRequest")
 
 
 @virtual_time

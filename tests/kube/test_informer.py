@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import random
 from collections.abc import AsyncIterator
 
@@ -11,6 +12,7 @@ import pytest
 
 from tests.support.cluster import FakeCluster
 from vk_core.api.pod import Pod
+from vk_core.kube.errors import ApiError, ApiUnavailable
 from vk_core.kube.informer import Informer
 from vk_core.kube.resources import PODS
 from vk_core.testing import make_pod, run_in_virtual_time, virtual_time
@@ -126,6 +128,34 @@ async def test_a_server_that_is_away_is_waited_for_and_said_so_once(caplog: pyte
         assert tries < 60, "the server is not stormed"
     said = [record for record in caplog.records if "trying again" in record.message]
     assert len(said) == 1
+
+
+@virtual_time
+async def test_who_wants_to_know_is_told_of_every_list_and_every_error_and_may_end_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    cluster = FakeCluster()
+    cluster.fail("list", "pods", code=403, reason="Forbidden", times=2)
+    told: list[str] = []
+
+    def failed(error: ApiError) -> None:
+        told.append(error.reason or "unavailable")
+        if len(told) > 4:
+            raise error
+
+    informer = Informer[Pod, Pod](
+        cluster.client, PODS, lambda *_: None, listed=lambda: told.append("listed"), failed=failed
+    )
+    task = asyncio.create_task(informer.run())
+    await asyncio.sleep(5)
+    assert told == ["Forbidden", "Forbidden", "listed"]
+    cluster.down = True
+    cluster.disconnect_watches()
+    with pytest.raises(ApiUnavailable):
+        await task
+    assert told[3:] == ["unavailable", "unavailable"]
+    assert not caplog.records
 
 
 @virtual_time

@@ -103,3 +103,8 @@ def test_whatever_a_line_is_it_is_an_event_or_an_expected_error(line: bytes) -> 
         decode(line)
     except ApiError as error:
         assert str(error)
+
+
+def test_a_line_that_makes_no_sense_is_not_shown_because_it_may_be_the_inside_of_a_secret() -> None:
+    with pytest.raises(ApiError, match=r"not a watch event \(\d+ bytes\)$"):
+        decode(b'{"object":{"data":{"password":"aHVudGVyMg=="}},"type":"ADDED"}')

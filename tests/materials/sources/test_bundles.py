@@ -38,11 +38,13 @@ class Versions(FakeCluster):
     def __init__(self, *served: str) -> None:
         super().__init__()
         self.served = served
+        self.answered: list[str] = []
 
     async def send(self, request: Request) -> Response:
         group, version = request.target.split("/")[2:4]
         if group == "certificates.k8s.io" and version not in self.served and not self.down:
             return Response(404, b"404 page not found", None)
+        self.answered.append(version)
         return await super().send(request)
 
     def bundle(self, name: str, text: str, signer: str = "", **labels: str) -> None:
@@ -85,6 +87,7 @@ def test_a_bundle_is_found_by_name_in_the_version_that_is_served(served: tuple[s
             assert await told.look(BY_NAME) == ONE
             await asyncio.sleep(1)
             assert cluster.requests["watch", "clustertrustbundles"] == 1
+            assert cluster.answered == [min(served, key=len)], "the newest that there is"
 
     run()
 
@@ -190,9 +193,10 @@ def test_comments_headers_and_other_blocks_are_left_out() -> None:
     ],
 )
 def test_a_signer_is_combined_with_a_label_selector(selector: LabelSelector | None, found: str | None) -> None:
+    others = bundle("others", THREE)
     spec = ClusterTrustBundleSpec(signer_name="example.com/ca", trust_bundle=ONE)
     made = ClusterTrustBundle(metadata=ObjectMeta(name="x"), spec=spec)
-    assert certificates(BundleSpec("", "example.com/ca", selector), [made]) == found
+    assert certificates(BundleSpec("", "example.com/ca", selector), [made, others]) == found
 
 
 @given(st.lists(st.binary(min_size=1), min_size=1), st.text(alphabet=st.characters(exclude_characters="-")))

@@ -62,6 +62,7 @@ async def test_in_the_namespace_default_kubernetes_comes_once() -> None:
 @virtual_time
 async def test_without_links_there_is_one_watch_of_one_service_and_none_without_pods() -> None:
     cluster = FakeCluster()
+    add(cluster, "default", "other")
     async with running(cluster) as store:
         assert (store.watches, list(store.services("shop"))) == (0, [])
         for number in range(100):

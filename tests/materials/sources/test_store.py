@@ -11,7 +11,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.support.cluster import JSON, FakeCluster
+from vk_core.api.meta import ObjectMeta
 from vk_core.materials.objects import Absent, KeyedObject, Ref, Unreadable
+from vk_core.materials.sources.contents import ConfigMapContent, SecretContent, kept
 from vk_core.materials.sources.store import ObjectStore
 from vk_core.testing import run_in_virtual_time, virtual_time
 
@@ -145,6 +147,20 @@ async def test_who_waits_goes_on_when_the_pod_is_released_during_the_first_read(
 
 
 @virtual_time
+async def test_who_waits_for_several_objects_waits_for_the_last() -> None:
+    cluster = FakeCluster()
+    cluster.slow["list", "configmaps"] = 5.0
+    async with running(cluster) as told:
+        told.store.hold("pod", [PASSWORD, CONFIG])
+        waiting = asyncio.create_task(told.store.ready([PASSWORD, CONFIG, PASSWORD]))
+        await asyncio.sleep(4)
+        assert told.store.lookup(PASSWORD) == Absent(PASSWORD)
+        assert not waiting.done()
+        await waiting
+        assert told.store.lookup(CONFIG) == Absent(CONFIG)
+
+
+@virtual_time
 async def test_a_pod_whose_references_change_gives_up_what_it_no_longer_refers_to() -> None:
     cluster = FakeCluster()
     async with running(cluster) as told:
@@ -236,8 +252,8 @@ def test_what_stays_forbidden_is_unreadable_with_one_line_in_the_log_until_it_is
 ) -> None:
     caplog.set_level(logging.INFO)
     run_in_virtual_time(_stays_forbidden())
-    assert [record.levelname for record in caplog.records] == ["WARNING"], "one line, and only one"
-    assert "cannot follow secret default/" in caplog.text
+    assert [record.levelname for record in caplog.records] == ["WARNING"] * 2, "one line each time, and only one"
+    assert "cannot follow secret default/password" in caplog.text
 
 
 async def _stays_forbidden() -> None:
@@ -256,10 +272,16 @@ async def _stays_forbidden() -> None:
         cluster._faults.clear()
         await asyncio.sleep(20)
         assert told.data(PASSWORD) == {"key": b"x"}
+        cluster.fail("watch", "secrets", code=403, reason="Forbidden", times=1000)
+        cluster.disconnect_watches()
+        await asyncio.sleep(300)
+        assert told.data(PASSWORD) == {"key": b"x"}, "what is known stays"
 
 
 @virtual_time
-async def test_an_api_server_that_hangs_does_not_hold_pods_up_for_longer_than_one_request() -> None:
+async def test_an_api_server_that_hangs_does_not_hold_pods_up_for_longer_than_one_request(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     cluster = FakeCluster()
     cluster.slow["list", "configmaps"] = 30.0
     cluster.fail("list", "configmaps", code=0, times=100)
@@ -268,6 +290,7 @@ async def test_an_api_server_that_hangs_does_not_hold_pods_up_for_longer_than_on
         async with asyncio.timeout(31):
             (found,) = await told.look(CONFIG)
         assert isinstance(found, Unreadable)
+    assert not caplog.records, "the informer of pods tells that it is away"
 
 
 @virtual_time
@@ -307,11 +330,13 @@ async def test_an_immutable_object_is_read_again_for_a_pod_that_comes_later() ->
         for number in range(100):
             told.store.hold(f"old-{number}", [PASSWORD])
             await told.look(PASSWORD)
+            await asyncio.sleep(0.05)
         assert cluster.requests["list", "secrets"] == 1
         cluster.delete("secrets", "default", "password")
         cluster.put("secrets", "default", "password", secret("new", immutable=True))
         await asyncio.sleep(60)
         told.store.hold("old-1", [PASSWORD])
+        await asyncio.sleep(1)
         assert told.data(PASSWORD) == {"key": b"old"}, "a pod that has it keeps it"
         told.store.hold("new", [PASSWORD])
         await told.look(PASSWORD)
@@ -359,6 +384,16 @@ async def test_a_bug_in_who_is_told_ends_run_with_it() -> None:
     store.hold("pod", [CONFIG])
     with pytest.raises(LookupError, match="a bug"):
         await store.run()
+
+
+def test_what_is_read_shows_no_value_and_no_annotation() -> None:
+    metadata = ObjectMeta(name="n", namespace="ns", annotations={"last-applied": "hunter2"})
+    for seen in (
+        SecretContent(metadata=metadata, data={"k": b"hunter2"}),
+        ConfigMapContent(metadata=metadata, data={"k": "hunter2"}, binary_data={"b": b"hunter2"}),
+    ):
+        assert repr(seen) == f"{type(seen).__name__}(ns/n)"
+        assert "hunter2" not in repr(kept(PASSWORD, None, seen))
 
 
 def test_no_value_is_in_a_log_or_a_repr(caplog: pytest.LogCaptureFixture) -> None:

@@ -153,6 +153,7 @@ async def test_no_token_is_renewed_for_a_pod_that_is_gone() -> None:
         await issuer.store.token(pod("db"), HOUR)
         issuer.store.release("uid-web")
         issuer.store.release("uid-unknown")
+        assert len(issuer.store._renewals._timers) == 1
         await asyncio.sleep(3600)
         assert (issuer.issued, issuer.renewed) == (3, ["uid-db"])
         assert len(issuer.store._tokens) == 1
@@ -172,6 +173,21 @@ async def test_a_pod_may_go_while_its_token_is_asked_for_or_renewed() -> None:
         issuer.store.release("uid-db")
         await asyncio.sleep(3600)
         assert (issuer.issued, issuer.renewed, issuer.store._tokens) == (3, [], {})
+
+
+@virtual_time
+async def test_a_pod_may_go_while_its_token_waits_to_be_renewed_behind_others() -> None:
+    async with running() as issuer:
+        names = [f"pod-{number}" for number in range(20)]
+        for name in names:
+            await issuer.store.token(pod(name), TokenSpec("", 600))
+        issuer.cluster.slow[CREATE] = 50.0
+        await asyncio.sleep(481)
+        for name in names:
+            issuer.store.release(f"uid-{name}")
+        await asyncio.sleep(600)
+        assert issuer.issued < 20 + 10, "the renewals that were under way, and no others"
+        assert (issuer.store._tokens, issuer.renewed) == ({}, [])
 
 
 @virtual_time

@@ -121,7 +121,7 @@ class BundleStore:
 
     def _put(self, item: _Item, bundles: Iterable[ClusterTrustBundle]) -> None:
         old, item.state = item.state, certificates(item.key, bundles)
-        if (old != item.state or not item.settled) and item.holders:
+        if old != item.state and item.holders:
             self._changed(item.key, frozenset(item.holders))
 
     def _failed(self, item: _Item, error: ApiError) -> None:

@@ -7,7 +7,6 @@ be taken back here.
 from __future__ import annotations
 
 import asyncio
-import functools
 import logging
 import random
 from collections.abc import Callable
@@ -104,7 +103,6 @@ class TokenStore:
         """Forget the tokens of a pod."""
         for wanted in self._wanted.pop(uid, ()):
             self._tokens.pop(wanted, None)
-            self._requests.pop(wanted, None)
             self._renewals.forget(wanted)
         KEPT_TOKENS.set(len(self._tokens))
 
@@ -123,7 +121,7 @@ class TokenStore:
         if request is None:
             request = asyncio.create_task(self._request(wanted), name=f"token-{wanted.namespace}/{wanted.pod}")
             self._requests[wanted] = request
-            request.add_done_callback(functools.partial(self._answered, wanted))
+            request.add_done_callback(lambda _: self._requests.pop(wanted, None))
         try:
             # Whoever asks may give up; the others, and the next one, still want the answer.
             return await asyncio.shield(request)
@@ -132,12 +130,6 @@ class TokenStore:
             if request.cancelled() and task is not None and not task.cancelling():
                 raise ApiUnavailable(f"{_what(wanted)}: the node is shutting down", code=0) from None
             raise
-
-    def _answered(self, wanted: _Wanted, request: asyncio.Task[_Token]) -> None:
-        if self._requests.get(wanted) is request:
-            del self._requests[wanted]
-        if not request.cancelled():
-            request.exception()  # is seen here, also when nobody waits for it any more
 
     async def _request(self, wanted: _Wanted) -> _Token:
         asked_at = _now()
