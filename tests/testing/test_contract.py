@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.testing.broken import manners, node, pods, streams  # noqa: F401 - they fill the list of broken providers
+from tests.testing.broken import manners, materials, node, pods, streams  # noqa: F401 - they fill the list of broken providers
 from tests.testing.broken.base import BROKEN, KEPT, Right
 from vk_core.api.pod import Pod
 from vk_core.testing import ProviderContract, make_pod, run_in_virtual_time

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import pytest_asyncio
@@ -16,7 +18,7 @@ from vk_core.api.pod import Pod
 from vk_core.api.podkey import PodKey
 from vk_core.api.podstatus import ContainerStatus, PodStatus
 from vk_core.provider import LogOptions
-from vk_core.testing import ContainerClient, make_container, make_context, make_pod
+from vk_core.testing import ContainerClient, make_container, make_context, make_materials, make_pod
 from vk_process.provider import ProcessProvider
 from vk_process.settings import ProcessSettings
 
@@ -26,9 +28,10 @@ SECONDS = 20
 class Machine:
     """The provider and what it has told."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **settings: Any) -> None:
         self.folder = folder
-        self.provider = ProcessProvider(make_context(ProcessSettings(folder=str(folder))))
+        self.materials = make_materials()
+        self.provider = ProcessProvider(make_context(ProcessSettings(**settings), materials=self.materials))
         self.told: list[PodStatus] = []
         self._changed = asyncio.Event()
         self.provider.notify_pods(self._note)
@@ -43,11 +46,11 @@ class Machine:
         await self.provider.create_pod(made)
         return made
 
-    async def running(self, *command: str, **container: Any) -> Pod:
+    async def running(self, *command: str, pod: dict[str, Any] | None = None, **container: Any) -> Pod:
         """The same, once it runs."""
-        pod = await self.create(*(command or ("sleep", "3600")), **container)
+        made = await self.create(*(command or ("sleep", "3600")), pod=pod, **container)
         await self.until(lambda status: status.phase == "Running")
-        return pod
+        return made
 
     async def until(self, done: Callable[[PodStatus], bool]) -> PodStatus:
         """The first status that was told and is as wanted, of those that no other call has taken."""
@@ -77,12 +80,13 @@ class Machine:
 @contextlib.asynccontextmanager
 async def started(folder: Path) -> AsyncIterator[Machine]:
     """A provider that is started, and leaves nothing behind."""
-    machine = Machine(folder)
-    await machine.provider.start()
-    try:
-        yield machine
-    finally:
-        await machine.provider.close()
+    with patch.object(tempfile, "tempdir", str(folder)):
+        machine = Machine(folder)
+        await machine.provider.start()
+        try:
+            yield machine
+        finally:
+            await machine.provider.close()
     assert os.listdir(folder) == []  # noqa: PTH208 - asynchronous code may not use Path.iterdir
     assert children() == []
 

@@ -24,7 +24,7 @@ from vk_process.provider import ProcessProvider
 from vk_process.settings import ProcessSettings
 
 async def main():
-    provider = ProcessProvider(make_context(ProcessSettings(folder=sys.argv[1])))
+    provider = ProcessProvider(make_context(ProcessSettings()))
     await provider.start()
     command = ("sh", "-c", "trap '' TERM HUP; sleep 3600 & echo $$ $! >> " + sys.argv[1] + "/pids; wait")
     escaped = [part.replace("$$", "$$$$") for part in command]
@@ -42,7 +42,7 @@ asyncio.run(main())
 async def test_processes_and_logs_are_gone_when_virtual_kubelet_was_killed(tmp_path: Path, number: int) -> None:
     program = subprocess.Popen(  # noqa: ASYNC220 - it is killed at once
         [sys.executable, "-c", PROGRAM, str(tmp_path)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "TMPDIR": str(tmp_path)},
         stderr=subprocess.DEVNULL,
     )
     pids = await lines_of(tmp_path / "pids", 2)

@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from vk_core.api.container import Container, EnvVar, EnvVarSource, EphemeralContainer, VolumeMount
+from vk_core.api.container import Container, EnvVar, EphemeralContainer
 from vk_core.api.podstatus import ContainerStatus, PodStatus
 from vk_core.errors import InvalidInput, Unavailable
 from vk_core.testing import make_container, make_context, make_pod
-from vk_process.commands import expand
 from vk_process.provider import ProcessProvider
 from vk_process.settings import ProcessSettings
 
@@ -194,27 +193,12 @@ async def test_environment_and_command_are_expanded(machine: Machine, monkeypatc
     ("fields", "message"),
     [
         pytest.param({"command": ()}, r"spec.containers\[main\].command: required", id="no command"),
-        pytest.param(
-            {"env": (EnvVar(name="KEY", value_from=EnvVarSource()),)},
-            r"spec.containers\[main\].env: only literal",
-            id="env",
-        ),
-        pytest.param(
-            {"volume_mounts": (VolumeMount(name="data", mount_path="/data"),)},
-            r"spec.containers\[main\].volumeMounts: volumes are not supported",
-            id="volume",
-        ),
     ],
 )
 async def test_what_a_process_cannot_have_is_refused(machine: Machine, fields: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
         await machine.provider.create_pod(make_pod(containers=(make_container(**fields),)))
     assert await machine.provider.get_pods() == []
-
-
-async def test_the_token_that_every_pod_gets_is_left_out(machine: Machine) -> None:
-    mount = VolumeMount(name="token", mount_path="/var/run/secrets/kubernetes.io/serviceaccount")
-    await machine.running(volume_mounts=(mount,))
 
 
 async def test_a_folder_that_is_not_there_is_said_at_the_start() -> None:
@@ -226,16 +210,3 @@ async def test_a_folder_that_is_not_there_is_said_at_the_start() -> None:
 async def test_the_node_offers_what_the_settings_say() -> None:
     provider = ProcessProvider(make_context(ProcessSettings(cpu="2", memory="1Gi", pods="7")))
     assert await provider.capacity() == {"cpu": "2", "memory": "1Gi", "pods": "7"}
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        pytest.param("$(NAME)-$(NAME)", "web-web", id="known"),
-        pytest.param("$(OTHER) $()", "$(OTHER) $()", id="unknown"),
-        pytest.param("$$(NAME) $$$(NAME)", "$(NAME) $web", id="dollar signs"),
-        pytest.param("$NAME ${NAME} $(NAME", "$NAME ${NAME} $(NAME", id="for the shell"),
-    ],
-)
-def test_references_are_replaced_by_variables(text: str, expected: str) -> None:
-    assert expand(text, {"NAME": "web"}) == expected

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,8 +29,9 @@ socketserver.ThreadingTCPServer(("127.0.0.1", int(sys.argv[1])), Echo).serve_for
 
 class TestProcess(ProviderContract):
     @pytest.fixture
-    def make_provider(self, tmp_path: Path) -> ProviderFactory:
-        return lambda: ProcessProvider(make_context(ProcessSettings(folder=str(tmp_path))))
+    def make_provider(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ProviderFactory:
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+        return lambda: ProcessProvider(make_context(ProcessSettings()))
 
     @pytest.fixture(autouse=True)
     def ports(self) -> Iterator[None]:
@@ -40,6 +42,9 @@ class TestProcess(ProviderContract):
     def echoing_pod(self) -> tuple[Pod, int]:
         container = make_container(command=(sys.executable, "-c", ECHO, str(self.free_port)))
         return make_pod("echo", containers=(container,)), self.free_port
+
+    def read_command(self, path: str) -> tuple[str, ...]:
+        return ("sh", "-c", f"cat $CONTAINER_ROOT{path}")
 
     def impossible_pod(self) -> Pod:
         return make_pod(containers=(make_container(command=()),))

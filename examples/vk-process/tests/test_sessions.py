@@ -182,7 +182,7 @@ async def test_a_machine_that_has_nothing_left_says_so(
 
 
 async def test_a_container_whose_log_cannot_be_opened_does_not_start(machine: Machine) -> None:
-    pod = make_pod(containers=(make_container("a" * 300),), restart_policy="Never")  # no name for a file
+    pod = make_pod(containers=(make_container("a" * 250),), restart_policy="Never")  # no name for a file
     await machine.provider.create_pod(pod)
     terminated = (await machine.ended()).container_statuses[0].state.terminated
     assert terminated

@@ -23,10 +23,12 @@ from vk_core.api.podstatus import (
     ContainerStateWaiting,
     ContainerStatus,
 )
-from vk_core.errors import ProviderError
-from vk_process.commands import command_of, environment_of
+from vk_core.errors import MaterialMissing, ProviderError
+from vk_core.provider.termination import fit_message
 from vk_process.instances import Instance
+from vk_process.lastwords import last_words
 from vk_process.processes import Processes
+from vk_process.surroundings import Prepared, Surroundings
 
 _NEVER_STARTED = 137
 """Exit code of a container that was stopped before it ran, as kubelet reports it."""
@@ -35,6 +37,9 @@ _CANNOT_START = 128
 """Exit code of a container whose process could not be started, as container runtimes report it."""
 
 _LONGEST_BACK_OFF = 300.0
+
+_LOOK_AGAIN_SECONDS = 5.0
+"""How often to look for what is missing and nobody tells about: a file in a volume that another container writes."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,12 +69,15 @@ class RunningContainer:
         earlier: the one before that.
     """
 
-    def __init__(self, spec: Container, pod: Pod, machine: Machine, changed: Callable[[], None]) -> None:
+    def __init__(
+        self, spec: Container, pod: Pod, machine: Machine, surroundings: Surroundings, changed: Callable[[], None]
+    ) -> None:
         self.spec = spec
         self.instance: Instance | None = None
         self.earlier: Instance | None = None
         self._pod = pod
         self._machine = machine
+        self._surroundings = surroundings
         self._changed = changed
         self._stopping = asyncio.Event()
         self._is_replaced = False
@@ -101,8 +109,9 @@ class RunningContainer:
         """Run instances until the restart policy (`Always`, `OnFailure`, `Never`) says that it was the last."""
         restarts = 0
         while not self._stopping.is_set():
-            self._is_replaced = False
             ended = await self._run_once(restarts, on_start)
+            if ended is None:
+                break
             restarts += 1
             if self._stopping.is_set() or not (self._is_replaced or _restarts(policy, ended.exit_code)):
                 self._set(ContainerState(terminated=ended))
@@ -125,9 +134,14 @@ class RunningContainer:
             self._is_replaced = True
             self.running.process.signal(signal.SIGTERM)
 
-    async def _run_once(self, restarts: int, on_start: Callable[[], None]) -> ContainerStateTerminated:
+    async def _run_once(self, restarts: int, on_start: Callable[[], None]) -> ContainerStateTerminated | None:
+        """One run, once all is there that it needs; None if it was stopped before."""
         try:
-            instance = self._start(restarts)
+            prepared = await self._prepare()
+            if prepared is None:
+                return None
+            self._is_replaced = False
+            instance = self._start(prepared, restarts)
         except ProviderError as error:
             return _terminated(_CANNOT_START, "StartError", message=str(error))
         container_id = f"process://{self._pod.metadata.uid}/{self.spec.name}/{restarts}"
@@ -144,23 +158,47 @@ class RunningContainer:
         on_start()
         code = await instance.run(self._machine.log)
         return _terminated(
-            code, "Error" if code else "Completed", started_at=running.started_at, container_id=container_id
+            code,
+            "Error" if code else "Completed",
+            message=await self._last_words(instance, code),
+            started_at=running.started_at,
+            container_id=container_id,
         )
 
-    def _start(self, restarts: int) -> Instance:
-        environment = environment_of(self.spec, self._pod)
+    async def _prepare(self) -> Prepared | None:
+        """Wait until all is there that the container refers to; None if it was stopped meanwhile.
+
+        Raises:
+            Unavailable: this machine does not let it be made.
+        """
+        while not self._stopping.is_set():
+            news = self._surroundings.next_change
+            try:
+                prepared = await self._surroundings.prepare(self.spec)
+            except MaterialMissing as error:
+                self._set(_waiting(error.reason, str(error)))
+                await _first_of(self._stopping, news, seconds=_LOOK_AGAIN_SECONDS)
+            else:
+                return None if self._stopping.is_set() else prepared
+        return None
+
+    def _start(self, prepared: Prepared, restarts: int) -> Instance:
         log_file = self._folder / f"{self.spec.name}-{restarts}"
-        instance = Instance.start(
-            self.spec,
-            command_of(self.spec, environment),
-            environment,
-            processes=self._machine.processes,
-            log_file=log_file,
-        )
+        instance = Instance.start(self.spec, prepared, processes=self._machine.processes, log_file=log_file)
         if self.earlier:
             self.earlier.log.remove()
         self.earlier, self.instance = self.instance, instance
         return instance
+
+    async def _last_words(self, instance: Instance, code: int) -> str:
+        try:
+            with instance.log.in_use():
+                message = await asyncio.to_thread(last_words, instance, self.spec, code)
+        except (OSError, ProviderError) as error:
+            self._machine.log.warning("the last words of a container are lost: %s", error)
+            return ""
+        spec = self._pod.spec
+        return fit_message(message, len(spec.init_containers) + len(spec.containers))
 
     async def _back_off(self, restarts: int) -> None:
         if restarts > 1:
@@ -180,16 +218,27 @@ class RunningContainer:
     def _set(self, state: ContainerState, **fields: Any) -> None:
         if not state.running:
             fields |= {"ready": False, "started": False}
-        self.status = replace(self.status, state=state, **fields)
-        self._changed()
+        before, self.status = self.status, replace(self.status, state=state, **fields)
+        if before != self.status:
+            self._changed()
 
 
 def _terminated(code: int, reason: str, **fields: Any) -> ContainerStateTerminated:
     return ContainerStateTerminated(exit_code=code, reason=reason, finished_at=utc_now(), **fields)
 
 
-def _waiting(reason: str) -> ContainerState:
-    return ContainerState(waiting=ContainerStateWaiting(reason=reason))
+def _waiting(reason: str, message: str = "") -> ContainerState:
+    return ContainerState(waiting=ContainerStateWaiting(reason=reason, message=message))
+
+
+async def _first_of(*events: asyncio.Event, seconds: float) -> None:
+    """Wait until one of these is set, or the time is over."""
+    waiting = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for one in waiting:
+            one.cancel()
 
 
 def _restarts(policy: str, code: int) -> bool:

@@ -7,7 +7,6 @@ import contextlib
 import logging
 import signal
 import time
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from vk_core.api.container import Container
@@ -15,6 +14,7 @@ from vk_process.descriptors import Output
 from vk_process.logs import ContainerLog
 from vk_process.processes import Process, Processes
 from vk_process.streams import Streams
+from vk_process.surroundings import Prepared
 from vk_process.taps import Tap
 
 
@@ -22,7 +22,7 @@ class Instance:
     """A run of a container.
 
     Attributes:
-        environment: the variables of its process, and of commands that are run beside it.
+        prepared: what it was started with; commands that are run beside it get the same.
         process: the process.
         streams: our ends of its standard streams.
         log: what it has written.
@@ -33,8 +33,8 @@ class Instance:
         told_cpu_ns: the CPU time that was reported last.
     """
 
-    def __init__(self, environment: Mapping[str, str], process: Process, streams: Streams, log: ContainerLog) -> None:
-        self.environment = environment
+    def __init__(self, prepared: Prepared, process: Process, streams: Streams, log: ContainerLog) -> None:
+        self.prepared = prepared
         self.process = process
         self.streams = streams
         self.log = log
@@ -45,15 +45,7 @@ class Instance:
         self.told_cpu_ns = 0
 
     @classmethod
-    def start(
-        cls,
-        container: Container,
-        command: Sequence[str],
-        environment: Mapping[str, str],
-        *,
-        processes: Processes,
-        log_file: Path,
-    ) -> Instance:
+    def start(cls, container: Container, prepared: Prepared, *, processes: Processes, log_file: Path) -> Instance:
         """Start the process of a container.
 
         Raises:
@@ -64,14 +56,16 @@ class Instance:
         try:
             log.open()
             try:
-                process = processes.spawn(command, streams, environment=environment, directory=container.working_dir)
+                process = processes.spawn(
+                    prepared.command, streams, environment=prepared.environment, directory=prepared.directory
+                )
             except BaseException:
                 log.close()
                 raise
         except BaseException:
             streams.close()
             raise
-        return cls(environment, process, streams, log)
+        return cls(prepared, process, streams, log)
 
     async def run(self, out: logging.Logger) -> int:
         """Keep the log until the process has ended and all that it wrote is there; gives its exit code."""

@@ -13,7 +13,9 @@ from vk_core.api.container import Container
 from vk_core.api.meta import utc_now
 from vk_core.api.pod import Pod
 from vk_core.api.podstatus import ContainerStatus, PodIP, PodStatus
+from vk_core.errors import ProviderError
 from vk_process.containers import Machine, RunningContainer
+from vk_process.surroundings import Surroundings
 
 _DEFAULT_GRACE_SECONDS = 30
 
@@ -25,17 +27,27 @@ class RunningPod:
         pod: as core hands it over.
         address: what it is reported to be reached at.
         machine: what all containers share.
+        surroundings: what its containers find.
         changed: called on every change of the pod's status; the last time when it was deleted and is gone.
 
     Attributes:
         is_gone: whether it was deleted and has ended.
     """
 
-    def __init__(self, pod: Pod, address: str, machine: Machine, changed: Callable[[RunningPod], None]) -> None:
+    def __init__(
+        self,
+        pod: Pod,
+        address: str,
+        machine: Machine,
+        surroundings: Surroundings,
+        changed: Callable[[RunningPod], None],
+    ) -> None:
         self.is_gone = False
         self._pod = pod
         self._address = address
         self._machine = machine
+        self._surroundings = surroundings
+        self._keeps_volumes = False
         self._changed = changed
         self._started_at = utc_now()
         self._reason = ""
@@ -92,8 +104,13 @@ class RunningPod:
             self._signal(signal.SIGTERM)
         self._kill_in(grace_period_seconds)
 
+    def end(self, *, keep_volumes: bool) -> None:
+        """End all processes at once because virtual-kubelet ends; the pod may be created again."""
+        self._keeps_volumes = keep_volumes
+        self.stop(0)
+
     def _make(self, containers: Iterable[Container]) -> list[RunningContainer]:
-        return [RunningContainer(one, self._pod, self._machine, self._tell) for one in containers]
+        return [RunningContainer(one, self._pod, self._machine, self._surroundings, self._tell) for one in containers]
 
     def _report(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()):
@@ -121,6 +138,8 @@ class RunningPod:
         await asyncio.gather(*self._debugging)
         self._cancel_kill()
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+        if not self._keeps_volumes:
+            await self._tear_down()
         self.is_gone = True
         self._tell()
 
@@ -139,6 +158,12 @@ class RunningPod:
                 if container.exit_code and not self._deleted.is_set():
                     return False
         return True
+
+    async def _tear_down(self) -> None:
+        try:
+            await self._surroundings.volumes.tear_down()
+        except ProviderError as error:
+            self._machine.log.warning("%s: %s", self._pod.metadata.name, error)
 
     def _debug(self, containers: Iterable[Container]) -> None:
         """Start the ephemeral containers that are not there yet; they run once, whatever the restart policy."""
@@ -200,6 +225,11 @@ def phase(pod: Pod, inits: Sequence[ContainerStatus], mains: Sequence[ContainerS
     if any(status.state.waiting for status in mains):
         return "Running" if any(map(_has_run, mains)) else "Pending"
     return "Failed" if any(map(_has_failed, mains)) else "Succeeded"
+
+
+def has_started(status: PodStatus) -> bool:
+    """Whether any container was started at least once."""
+    return any(map(_has_run, (*status.init_container_statuses, *status.container_statuses)))
 
 
 def _is_sidecar(container: Container) -> bool:

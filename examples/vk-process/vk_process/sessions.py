@@ -20,9 +20,7 @@ class _Source(Protocol):
     async def read(self) -> bytes: ...
 
 
-async def run_command(
-    instance: Instance, container: Container, command: Sequence[str], io: ContainerIO, processes: Processes
-) -> int:
+async def run_command(instance: Instance, command: Sequence[str], io: ContainerIO, processes: Processes) -> int:
     """Run a command beside the process of a container; gives its exit code.
 
     Raises:
@@ -30,9 +28,11 @@ async def run_command(
         Unavailable: nothing can be started now.
     """
     streams = Streams.open(tty=io.tty, stdin=io.stdin is not None)
-    environment = {"TERM": "xterm", **instance.environment} if io.tty else instance.environment
+    environment, directory = instance.prepared.environment, instance.prepared.directory
+    if io.tty:
+        environment = {"TERM": "xterm", **environment}
     with contextlib.closing(streams):
-        process = processes.spawn(command, streams, environment=environment, directory=container.working_dir)
+        process = processes.spawn(command, streams, environment=environment, directory=directory)
         instance.sessions.add(process)
         try:
             with _first_error():

@@ -13,8 +13,9 @@ class ProcessSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Settings of the process provider.
 
     Attributes:
-        folder: where logs are kept while their pods exist, in a folder of their own that is removed at the end;
-            without, where temporary files belong.
+        folder: where volumes are kept, in a folder that is named after the node, so that they outlive a restart; and
+            logs, in a folder of their own that is removed at the end. Without, all of it is where temporary files
+            belong, and is removed at the end.
         cpu: how many CPUs the node offers; without, those of the machine.
         memory: how much memory the node offers; without, that of the machine.
         pods: how many pods the node takes.

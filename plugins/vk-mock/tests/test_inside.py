@@ -128,7 +128,7 @@ async def test_a_pod_waits_for_what_it_refers_to(fields: dict[str, Any]) -> None
     with pytest.raises(MaterialMissing, match="settings"):
         await shell.provider.create_pod(shell.pod)
     assert await shell.provider.get_pods() == []
-    materials.set_config_map("settings", SETTINGS)
+    materials.put_config_map("settings", SETTINGS)
     await shell.provider.create_pod(shell.pod)
     (pod,) = await shell.provider.get_pods()
     assert (pod.status.phase, pod.status.pod_ip) == ("Running", "10.88.0.1")
@@ -145,7 +145,7 @@ async def test_tokens_are_fetched_only_for_those_who_look_at_them() -> None:
 
 
 async def test_variables_are_those_of_the_moment() -> None:
-    materials = make_materials(config_maps={"settings": SETTINGS}, secrets={"keys": {"key": "\udcff"}})
+    materials = make_materials(config_maps={"settings": SETTINGS})
     variables = (
         EnvVar(
             name="IP",
@@ -158,9 +158,9 @@ async def test_variables_are_those_of_the_moment() -> None:
     await shell.provider.create_pod(shell.pod)
     shown = "HOSTNAME=host\ncolor={}\nsize=4\nIP=10.88.0.1\nURL=http://10.88.0.1/{}\n"
     assert await shell.run("env") == (0, shown.format("blue", "blue"))
-    materials.set_config_map("settings", {**SETTINGS, "color": "red"})
+    materials.put_config_map("settings", {**SETTINGS, "color": "red"})
     assert await shell.run("env") == (0, shown.format("red", "red"))
-    materials.set_config_map("settings", None)
+    materials.remove_config_map("settings")
     code, complaint = await shell.run("env")
     assert (code, complaint.startswith("mock: env: "), "settings" in complaint) == (1, True, True)
 

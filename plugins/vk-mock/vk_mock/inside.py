@@ -12,8 +12,8 @@ from typing import NamedTuple
 from vk_core.api.container import Container
 from vk_core.api.pod import Pod
 from vk_core.provider import Environment, FilesVolume, Materials, Mount, PodMaterials, VolumeContent, VolumeFile
+from vk_core.provider.termination import DEFAULT_TERMINATION_PATH
 
-_TERMINATION_LOG = "/dev/termination-log"
 _FOLDER_MODE = 0o755
 _VOLUME_MODE = 0o777
 _FILE_MODE = 0o644
@@ -136,7 +136,7 @@ class Inside:
         tree.add_file("/etc/hostname", VolumeFile(f"{made.hostname}\n".encode(), _FILE_MODE))
         tree.add_file("/etc/hosts", VolumeFile((made.hosts or "").encode(), _FILE_MODE))
         tree.add_file("/etc/resolv.conf", VolumeFile(made.resolv_conf.encode(), _FILE_MODE))
-        tree.add_file(normal(self._container.termination_message_path or _TERMINATION_LOG), VolumeFile(b"", 0o666))
+        tree.add_file(normal(self._container.termination_message_path or DEFAULT_TERMINATION_PATH), VolumeFile(b"", 0o666))
 
     async def _mounts(self) -> tuple[Mount, ...]:
         needs_variables = any(mount.sub_path_expr for mount in self._container.volume_mounts)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, TypeVar
 
 from vk_core.api.node import DaemonEndpoint, Node, NodeAddress, NodeDaemonEndpoints
+from vk_core.api.pod import Pod
 from vk_core.api.podkey import PodKey
 from vk_core.errors import Unavailable
 from vk_core.provider import PortStream
@@ -48,6 +49,9 @@ class Right(MockProvider):
         if port == self.closed_port:
             raise Unavailable(f"nothing listens on port {port}")
         await super().port_forward(key, port, stream)
+
+    async def adopt_pod(self, pod: Pod) -> None:
+        await self.update_pod(pod)
 
     async def allocatable(self) -> Mapping[str, str]:
         return await self.capacity()

@@ -14,6 +14,7 @@ from vk_core.testing.contract.deletion import DeletionContract
 from vk_core.testing.contract.ending import EndingContract
 from vk_core.testing.contract.identity import IdentityContract
 from vk_core.testing.contract.logs import LogsContract
+from vk_core.testing.contract.materials import MaterialsContract
 from vk_core.testing.contract.node import NodeContract
 from vk_core.testing.contract.notifications import NotificationsContract
 from vk_core.testing.contract.ports import PortsContract
@@ -34,6 +35,7 @@ class ProviderContract(
     ConcurrencyContract,
     RecoveryContract,
     NodeContract,
+    MaterialsContract,
     LogsContract,
     CommandsContract,
     AttachingContract,

@@ -23,7 +23,7 @@ class ContractBase:
     """The knobs of the contract.
 
     Attributes:
-        image: an image that the back end can run and that has `cat`, `echo`, `sleep` and `sh`.
+        image: an image that the back end can run and that has `cat`, `echo`, `env`, `sleep` and `sh`.
         other_image: another one, to update to.
         deadline: how long a call, a start, a stop (beyond the grace period) or a change may take.
         grace_period_seconds: the grace period that pods are deleted with.
@@ -85,6 +85,10 @@ class ContractBase:
     def exit_command(self, exit_code: int) -> tuple[str, ...]:
         """A command that ends with an exit code."""
         return ("sh", "-c", f"exit {exit_code}")
+
+    def read_command(self, path: str) -> tuple[str, ...]:
+        """A command that writes a file of the container to its output."""
+        return ("cat", path)
 
 
 def not_applicable(reason: str) -> NoReturn:

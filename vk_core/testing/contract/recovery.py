@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vk_core.api.podkey import PodKey
-from vk_core.provider import OWNER_ANNOTATION, Closable
+from vk_core.provider import OWNER_ANNOTATION, AdoptsPods, Closable
 from vk_core.testing.contract.base import ContractBase, ProviderFactory, not_applicable
 from vk_core.testing.contract.creation import identity
 from vk_core.testing.harness import ProviderUnderTest, fail, under_test
@@ -33,6 +33,22 @@ class RecoveryContract(ContractBase):
                 fail("create_pod", "started a pod again after a restart although it was running all the time")
             await successor.delete(pod, 0)
             await successor.until_stopped(pod, 0)
+
+    async def test_a_kept_pod_goes_on_when_it_is_adopted(
+        self, subject: ProviderUnderTest, make_provider: ProviderFactory
+    ) -> None:
+        self._require_kept_pods()
+        if not isinstance(subject.provider, AdoptsPods):
+            not_applicable("the provider does not have adopt_pod")
+        pod = self.pod()
+        before = await subject.run(pod)
+        async with under_test(make_provider(), self.deadline.total_seconds()) as successor:
+            if isinstance(successor.provider, AdoptsPods):
+                await successor.call(successor.provider.adopt_pod, pod)
+            after = await successor.status(pod)
+            if after is None or identity(before) != identity(after):
+                fail("adopt_pod", "started a pod again or stopped it; it was running all the time")
+            await successor.delete(pod, 0)
 
     async def test_closing_a_provider_leaves_its_pods_running(
         self, subject: ProviderUnderTest, make_provider: ProviderFactory
