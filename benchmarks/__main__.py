@@ -16,7 +16,8 @@ from benchmarks import kwok
 from benchmarks.audit import Requests, count_requests
 from benchmarks.contenders import KWOK, NAMES
 from benchmarks.driver import make_namespace
-from benchmarks.report import print_rates, print_requests, print_startup, print_streams, write_json
+from benchmarks.materials import Materials, measure_materials
+from benchmarks.report import print_materials, print_rates, print_requests, print_startup, print_streams, write_json
 from benchmarks.startup import Startup, measure_startup
 from benchmarks.streams import Streams, measure_streams
 from benchmarks.turns import Turn, take_turn
@@ -25,7 +26,7 @@ from scripts.control_plane.cache import say
 from scripts.control_plane.cluster import ControlPlane
 
 RESULTS = Path(__file__).parent / "results"
-PARTS = ("rates", "requests", "startup", "streams")
+PARTS = ("rates", "requests", "startup", "streams", "materials")
 
 
 def main() -> int:
@@ -36,6 +37,7 @@ def main() -> int:
     requests: Requests | None = None
     startup: Startup | None = None
     streams: Streams | None = None
+    materials: Materials | None = None
     with tempfile.TemporaryDirectory(prefix="vk-benchmark-") as scratch:
         folder = Path(scratch)
         if "startup" in options.part:
@@ -51,8 +53,15 @@ def main() -> int:
             with ControlPlane(unsafe_no_fsync=not options.fsync) as plane:
                 streams = measure_streams(plane, folder, rounds=options.rounds)
             print_streams(streams, console)
+        if "materials" in options.part:
+            with ControlPlane(unsafe_no_fsync=not options.fsync) as plane:
+                make_namespace(plane)
+                materials = uvloop.run(measure_materials(plane, folder, pods=1000, rounds=options.rounds))
+            print_materials(materials, console)
     facts = {"kubernetes": kubernetes_version(), "kwok": kwok.VERSION, "fsync": options.fsync}
-    write_json(options.json, facts, turns=turns, requests=requests, startup=startup, streams=streams)
+    write_json(
+        options.json, facts, turns=turns, requests=requests, startup=startup, streams=streams, materials=materials
+    )
     say(f"written to {options.json}")
     return 0
 

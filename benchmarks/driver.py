@@ -65,9 +65,13 @@ _pods = msgspec.json.Decoder(_Pod)
 
 
 class Load:
-    """One session to the API server; use it as an asynchronous context manager."""
+    """One session to the API server; use it as an asynchronous context manager.
 
-    def __init__(self, plane: ControlPlane) -> None:
+    `pod` is the JSON of the pods that it makes, with two places for `%s`: the name and the node.
+    """
+
+    def __init__(self, plane: ControlPlane, *, pod: str = POD) -> None:
+        self._pod = pod
         self._base = f"{plane.url}/api/v1/namespaces/{NAMESPACE}/pods"
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=_client_tls(plane), limit=0, keepalive_timeout=60),
@@ -95,7 +99,7 @@ class Load:
     async def create(self, names: list[str], node: str, created: Callable[[str, str], None] | None = None) -> None:
         """Create a pod of each name, bound to the node; `created` is told its name and UID."""
         url = URL(self._base, encoded=True)
-        bodies = {name: (POD % (name, node)).encode() for name in names}
+        bodies = {name: (self._pod % (name, node)).encode() for name in names}
 
         async def one(name: str) -> None:
             answer = await self._send("POST", url, bodies[name], JSON)
