@@ -42,9 +42,13 @@ class ServiceStore:
 
     Where that is forbidden, or the API server does not answer for a while, there is a warning and pods get no
     variables, or those of what was seen last: a pod must not wait for ever for what most do not look at.
+
+    Attributes:
+        version: another number after every change, for those who keep what they made of services.
     """
 
     def __init__(self, client: KubeClient) -> None:
+        self.version = 0
         self._client = client
         self._troubled: set[_Scope] = set()
         self._scopes: Following[_Scope, _Services] = Following(
@@ -89,7 +93,7 @@ class ServiceStore:
         informer: Informer[Service, Service] = Informer(
             self._client,
             SERVICES,
-            _nobody_is_told,
+            self._changed,
             namespace=item.key.namespace,
             field_selector=f"metadata.name={item.key.name}" if item.key.name else "",
             merge=_trimmed,
@@ -98,6 +102,9 @@ class ServiceStore:
         )
         item.state = informer.objects
         await informer.run()
+
+    def _changed(self, _: Service | None, __: Service | None) -> None:
+        self.version += 1
 
     def _failed(self, item: _Item, error: ApiError) -> None:
         log.debug("services of %s: %s", item.key.namespace, error)
@@ -125,7 +132,3 @@ def _trimmed(_: Service | None, seen: Service) -> Service:
         ),
         spec=seen.spec,
     )
-
-
-def _nobody_is_told(_: Service | None, __: Service | None) -> None:
-    """Whoever needs services asks for them."""

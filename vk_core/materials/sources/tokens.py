@@ -79,7 +79,7 @@ class TokenStore:
         self._client = client
         self._renewed = renewed
         self._life_share = life_share
-        self._wanted: dict[str, set[_Wanted]] = {}
+        self._wanted: dict[str, tuple[_Wanted, ...]] = {}
         self._tokens: dict[_Wanted, _Token] = {}
         self._requests: dict[_Wanted, asyncio.Task[_Token]] = {}
         self._renewals: KeyedQueue[_Wanted] = KeyedQueue("tokens", self._renew, workers=RENEWALS_AT_ONCE, show=_what)
@@ -96,7 +96,9 @@ class TokenStore:
         kept = self._tokens.get(wanted)
         if kept is not None and kept.ends_at > _now():
             return kept.text
-        self._wanted.setdefault(wanted.uid, set()).add(wanted)
+        of_pod = self._wanted.get(wanted.uid, ())
+        if wanted not in of_pod:
+            self._wanted[wanted.uid] = (*of_pod, wanted)
         return (await self._fetch(wanted)).text
 
     def release(self, uid: str) -> None:
