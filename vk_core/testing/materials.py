@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Collection, Iterable, Mapping
 from types import MappingProxyType
 
@@ -26,6 +27,9 @@ _NODE = Node(
 )
 
 
+_MADE: weakref.WeakSet[FixedMaterials] = weakref.WeakSet()
+
+
 class FixedMaterials:
     """The materials of pods (`vk_core.provider.Materials`) over objects in memory.
 
@@ -47,6 +51,7 @@ class FixedMaterials:
         self.service = MaterialsService(self._connect, node=lambda: _NODE, network=ClusterNetwork(dns=("10.96.0.10",)))
         self.service.tell = lambda pod, reason, message: self.notices.append((pod.metadata.name, reason, message))
         self.service.wake = self.woken.append
+        _MADE.add(self)
 
     def of(self, pod: Pod) -> PodMaterials:
         """The materials of a pod."""
@@ -126,6 +131,12 @@ def make_materials(
     return materials
 
 
+def show(pod: Pod) -> None:
+    """Tell the materials of whatever provider has the pod about a new state of it, as core does before an update."""
+    for materials in tuple(_MADE):
+        materials.change(pod)
+
+
 class _Objects:
     def __init__(self, objects: Mapping[Ref, KeyedObject], held: dict[str, frozenset[Ref]]) -> None:
         self._objects = objects
@@ -160,6 +171,10 @@ class _Tokens:
 class _Services:
     def __init__(self, services: list[Service]) -> None:
         self._services = services
+
+    @property
+    def version(self) -> int:
+        return len(self._services)
 
     def hold(self, uid: str, namespace: str, links: bool) -> None:
         pass

@@ -28,7 +28,7 @@ SECONDS = 20
 class Machine:
     """The provider and what it has told."""
 
-    def __init__(self, folder: Path, **settings: Any) -> None:
+    def __init__(self, folder: Path, /, **settings: Any) -> None:
         self.folder = folder
         self.materials = make_materials()
         self.provider = ProcessProvider(make_context(ProcessSettings(**settings), materials=self.materials))

@@ -105,8 +105,8 @@ class RunningPod:
         self._kill_in(grace_period_seconds)
 
     def end(self, *, keep_volumes: bool) -> None:
-        """End all processes at once because virtual-kubelet ends; the pod may be created again."""
-        self._keeps_volumes = keep_volumes
+        """End all processes at once because virtual-kubelet ends; a pod that was not deleted may be created again."""
+        self._keeps_volumes = keep_volumes and not self._deleted.is_set()
         self.stop(0)
 
     def _make(self, containers: Iterable[Container]) -> list[RunningContainer]:

@@ -112,7 +112,6 @@ class ProcessProvider:
         """Take over what has changed: another image starts a container again, ephemeral containers join."""
         known = self._find(PodKey.of(pod))
         refuse_what_is_not_here(pod)
-        self._context.materials.of(pod)
         known.update(pod)
 
     async def delete_pod(self, pod: Pod, grace_period_seconds: int) -> None:

@@ -12,6 +12,7 @@ from vk_core.errors import InvalidInput, NotFound, ProviderError
 from vk_core.testing.contract.base import ContractBase, not_applicable
 from vk_core.testing.contract.creation import identity
 from vk_core.testing.harness import ProviderUnderTest, fail
+from vk_core.testing.materials import show
 
 
 class UpdatingContract(ContractBase):
@@ -68,6 +69,7 @@ class UpdatingContract(ContractBase):
 
     async def _update(self, subject: ProviderUnderTest, pod: Pod) -> None:
         __tracebackhide__ = True
+        show(pod)
         try:
             await subject.attempt(subject.provider.update_pod, pod)
         except InvalidInput as error:
