@@ -22,7 +22,10 @@ from vk_core.testing import make_pod
 
 
 class FakeMaterials:
-    """Has the volumes that the test gave, until it gives others; what is in `missing` cannot be had."""
+    """Has the volumes that the test gave, until it gives others.
+
+    What is in `missing` cannot be had; `meanwhile` is called once, when volumes were taken and are about to be given.
+    """
 
     def __init__(self, *volumes: VolumeContent, pod: Pod | None = None, mounts: Sequence[Mount] = ()) -> None:
         self.pod = pod or make_pod()
@@ -31,6 +34,7 @@ class FakeMaterials:
         self.wanted = tuple(mounts)
         self.hosts: str | None = "127.0.0.1 localhost\n"
         self.followers: list[Callable[[], None]] = []
+        self.meanwhile: Callable[[], None] | None = None
         self.asked = 0
 
     async def environment(
@@ -48,6 +52,9 @@ class FakeMaterials:
         found = {name: volume for name, volume in self.contents.items() if names is None or name in names}
         for name in self.missing & set(found):
             raise MaterialMissing(f'MountVolume.SetUp failed for volume "{name}" : not found', reason="FailedMount")
+        if self.meanwhile is not None:
+            meanwhile, self.meanwhile = self.meanwhile, None
+            meanwhile()
         return found
 
     def mounts(self, container_name: str, environment: Environment) -> tuple[Mount, ...]:

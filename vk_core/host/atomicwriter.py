@@ -2,7 +2,7 @@
 
 The layout is a kubelet's, on which programs rely that watch their files: the contents lie in a folder named by the
 time, `..data` is a symbolic link to it that is renamed into place, and what a container sees are links through
-`..data`. The folder before the current one stays until `purge`, for those who are just about to open a file in it.
+`..data`. Former folders stay until `purge`, for those who are just about to open a file in one.
 
 Every step goes by descriptor, and new things only ever come where nothing was, so that what anybody plants in the
 volume is at most removed. A process that is killed at any point leaves complete files behind, old or new.
@@ -14,7 +14,7 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -52,7 +52,7 @@ def write(volume: Folder, files: Mapping[Parts, VolumeFile], ownership: Ownershi
     """Make a volume have exactly these files (see `arrange`); what has not changed is not written again.
 
     Returns:
-        Whether something was written; `purge` is due a moment later then.
+        Whether something was written; `purge` is due then.
 
     Raises:
         OSError: it cannot be written; the volume is as it was.
@@ -65,18 +65,14 @@ def write(volume: Folder, files: Mapping[Parts, VolumeFile], ownership: Ownershi
     _place_link(volume, _NEW_LINK, made)
     _move_onto(volume, _NEW_LINK, DATA)
     _show(volume, files)
-    _remove_generations(volume, keep={made, previous})
     return True
 
 
-def purge(volume: Folder) -> None:
-    """Remove contents that are no longer current."""
-    _remove_generations(volume, keep={current(volume)})
-
-
-def _remove_generations(volume: Folder, keep: set[str | None]) -> None:
+def purge(volume: Folder, keep: Collection[str] = ()) -> None:
+    """Remove contents that are no longer current, but for those to `keep`."""
+    wanted = {DATA, current(volume), *keep}
     for name in volume.names():
-        if name.startswith("..") and name not in keep and name != DATA:
+        if name.startswith("..") and name not in wanted:
             remove(volume, name)
 
 

@@ -25,7 +25,7 @@ def mounts_below(text: bytes, folder: bytes) -> list[MountPoint]:
     """
     prefix = folder.rstrip(b"/") + b"/"
     found = []
-    for line in text.splitlines():
+    for line in text.split(b"\n"):  # only newlines are escaped: other line ends may be part of a name
         fields = line.split(b" ")
         if len(fields) <= _MOUNT_POINT:
             continue

@@ -11,6 +11,7 @@ from vk_core.errors import InvalidInput, MaterialMissing
 
 LONGEST_NAME = 255
 LONGEST_PATH = 4096
+_LONGEST_SHOWN = 256
 
 FAILED_MOUNT = "FailedMount"
 CONFIG_ERROR = "CreateContainerConfigError"
@@ -47,7 +48,7 @@ def split_path(path: str) -> tuple[str, ...]:
     """
     parts = tuple(path.split("/"))
     if not all(is_name(part) for part in parts) or len(os.fsencode(path)) > LONGEST_PATH:
-        raise ValueError(f"the path {path!r} must be relative, without '..' and of parts of at most 255 bytes")
+        raise ValueError(f"the path {_shown(path)} must be relative, without '..' and of parts of at most 255 bytes")
     return parts
 
 
@@ -58,9 +59,13 @@ def sub_path_parts(path: str) -> tuple[str, ...]:
         ValueError: it is absolute, too long, or has a part that is no name (`..` among them).
     """
     if path.startswith("/"):
-        raise ValueError(f"the sub path {path!r} must be relative")
+        raise ValueError(f"the sub path {_shown(path)} must be relative")
     parts = [part for part in path.split("/") if part not in {"", "."}]
     return split_path("/".join(parts)) if parts else ()
+
+
+def _shown(path: str) -> str:
+    return repr(path if len(path) <= _LONGEST_SHOWN else f"{path[:_LONGEST_SHOWN]}...")
 
 
 def failed_mount(volume: str, why: object) -> MaterialMissing:

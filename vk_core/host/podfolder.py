@@ -37,7 +37,7 @@ class Updated(NamedTuple):
     """What became of an update.
 
     Attributes:
-        is_purge_due: whether older contents were left for a moment, for those who read them just now.
+        is_purge_due: whether former contents were left for a moment, for those who read them just now.
         failed: volumes that are as they were, and why.
     """
 
@@ -109,19 +109,20 @@ class PodFolder:
                     failed[name] = wording(error)
         return Updated(is_purge_due, failed)
 
-    def purge(self) -> None:
-        """Remove contents that are no longer current.
+    def purge(self) -> bool:
+        """Remove contents that have not been current for `KEPT_SECONDS`.
+
+        Returns:
+            Whether there are some left.
 
         Raises:
             OSError: something cannot be removed.
         """
         with self._lock:
             if self._writer is None:
-                return
+                return False
             with self._opened() as root:
-                for place in self._places.values():
-                    if place.has_files:
-                        self._writer.purge(root, place)
+                return any([self._writer.purge(root, name, place) for name, place in self._places.items()])
 
     def mounts(self, container: str, mounts: Sequence[Mount]) -> tuple[HostMount, ...]:
         """What to mount into a container, in the same order.

@@ -16,10 +16,8 @@ from vk_core.host.layout import HOSTS, RESOLV_CONF
 from vk_core.host.names import wording
 from vk_core.host.podfolder import PodFolder
 from vk_core.host.results import HostMount, HostNetworkFiles
+from vk_core.host.volumewriter import KEPT_SECONDS
 from vk_core.provider.materials import Environment, FilesVolume, PodMaterials, VolumeContent
-
-PURGE_SECONDS = 1.0
-"""How long older contents stay for those who were about to open them."""
 
 _FIRST_RETRY_SECONDS = 1.0
 _LONGEST_RETRY_SECONDS = 60.0
@@ -61,16 +59,15 @@ class PodVolumes:
             MaterialMissing: something mandatory is not there, or a volume cannot be made on this machine.
             InvalidInput: a name cannot be that of a folder.
         """
-        volumes = await self._materials.volumes()
-        is_purge_due = await asyncio.to_thread(self._folder.lay_out, volumes, self._materials.pod)
-        self._files = tuple(_files_of(volumes))
         self._materials.follow(self._notice)
-        if is_purge_due:
-            self._is_purge_due = True
-            self._rewrite()
+        volumes = await self._materials.volumes()
+        self._is_purge_due = await asyncio.to_thread(self._folder.lay_out, volumes, self._materials.pod)
+        self._files = tuple(_files_of(volumes))
+        if self._files and (self._is_purge_due or self._news.is_set()):
+            self._start_writing()
 
     def follow(self, changed: Callable[[], None]) -> None:
-        """Have a function called as `PodMaterials.follow` does, to be used in its place: that has one follower, this."""
+        """Have a function called like that of `PodMaterials.follow`, which has one follower only: these volumes."""
         self._follower = changed
 
     async def mounts(self, container_name: str, environment: Environment) -> tuple[HostMount, ...]:
@@ -150,13 +147,13 @@ class PodVolumes:
     def _notice(self) -> None:
         if self._is_closed:
             return
+        self._news.set()
         if self._files:
-            self._rewrite()
+            self._start_writing()
         if self._follower is not None:
             self._follower()
 
-    def _rewrite(self) -> None:
-        self._news.set()
+    def _start_writing(self) -> None:
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write(), name=f"volumes of {self._title}")
             self._writing.add_done_callback(self._tell_bug)
@@ -171,7 +168,7 @@ class PodVolumes:
                 retry_seconds = min(2 * retry_seconds, _LONGEST_RETRY_SECONDS)
                 continue
             retry_seconds = _FIRST_RETRY_SECONDS
-            if self._is_purge_due and not await self._news_within(PURGE_SECONDS):
+            while self._is_purge_due and not await self._news_within(KEPT_SECONDS):
                 await self._purge()
             if not self._news.is_set():
                 return
@@ -205,11 +202,11 @@ class PodVolumes:
         return contents
 
     async def _purge(self) -> None:
-        self._is_purge_due = False
         try:
-            await asyncio.to_thread(self._folder.purge)
+            self._is_purge_due = await asyncio.to_thread(self._folder.purge)
         except OSError as error:
             # Nobody sees what is left; the next change of the volume removes it too.
+            self._is_purge_due = False
             self._log.warning("pod %s: old contents of volumes stay: %s", self._title, wording(error))
 
     async def _news_within(self, seconds: float) -> bool:

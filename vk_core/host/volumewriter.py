@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -16,6 +17,10 @@ from vk_core.host.ownership import Ownership, Privileges
 from vk_core.host.sizes import huge_page_size, memory_size
 from vk_core.host.volumefolders import MountFolder, huge_pages, make_shared_folder, open_files_folder, tmpfs
 from vk_core.provider.materials import EmptyDirVolume, FilesVolume, HostPathVolume, VolumeContent, VolumeFile
+
+
+KEPT_SECONDS = 1.0
+"""How long contents stay after others have taken their place, for those who were about to open them."""
 
 
 class _Written(NamedTuple):
@@ -37,6 +42,7 @@ class VolumeWriter:
         self._ownership = Ownership(privileges.group_for(fs_group), privileges.owners)
         self._mounts = privileges.mounts
         self._written: dict[str, _Written] = {}
+        self._former: dict[str, dict[str, float]] = {}
 
     def make(self, root: Folder, volume: VolumeContent, place: Place, pod: Pod) -> bool:
         """Make a volume below the pod's folder as it shall be; what is there from before is taken over.
@@ -79,19 +85,32 @@ class VolumeWriter:
             if known is not None and known == _Written(digest, before):
                 return False
             changed = atomicwriter.write(folder, atomicwriter.arrange(volume.files), self._ownership)
-            if not changed and known is None:
-                atomicwriter.purge(folder)  # what a process left that ended while it wrote
             self._written[volume.name] = _Written(digest, atomicwriter.current(folder))
-            return changed and before is not None
+            if changed and before is not None:
+                self._former.setdefault(volume.name, {})[before] = time.monotonic()
+            return self._purge(folder, volume.name)
 
-    def purge(self, root: Folder, place: Place) -> None:
-        """Remove contents of a volume that are no longer current.
+    def purge(self, root: Folder, name: str, place: Place) -> bool:
+        """Remove contents of a volume that have not been current for `KEPT_SECONDS`.
+
+        Returns:
+            Whether there are some left.
 
         Raises:
             OSError: something cannot be removed.
         """
+        if name not in self._former:
+            return False
         with root.folder(*place.names) as folder:
-            atomicwriter.purge(folder)
+            return self._purge(folder, name)
+
+    def _purge(self, folder: Folder, name: str) -> bool:
+        horizon = time.monotonic() - KEPT_SECONDS
+        kept = {former: since for former, since in self._former.pop(name, {}).items() if since > horizon}
+        if kept:
+            self._former[name] = kept
+        atomicwriter.purge(folder, keep=kept)
+        return bool(kept)
 
     def _make_empty(self, root: Folder, volume: EmptyDirVolume, place: Place, pod: Pod) -> None:
         mount: MountFolder | None = None
