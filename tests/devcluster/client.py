@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -100,7 +101,9 @@ class Client:
         accept: str = "application/json",
         headers: dict[str, str] | None = None,
     ) -> Answer:
-        data = body if isinstance(body, bytes | None) else msgspec.json.encode(body)
+        raw_body = body if isinstance(body, bytes | None) else msgspec.json.encode(body)
+        # aiohttp warns of large bodies in one piece.
+        data = raw_body if raw_body is None else io.BytesIO(raw_body)
         sent = {**self._headers, "Content-Type": content_type, "Accept": accept, **(headers or {})}
         async with self.session.request(method, self.cluster.url + path, data=data, headers=sent) as response:
             raw = await response.read()

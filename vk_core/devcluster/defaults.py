@@ -9,8 +9,9 @@ import base64
 from collections.abc import Callable
 from typing import Any
 
-from vk_core.devcluster.poddefaults import default_pod, normalise_quantities
-from vk_core.devcluster.resources import EVENTS, NAMESPACES, NODES, PODS, SECRETS, SERVICES, Resource
+from vk_core.devcluster.datavalidation import canonical_base64
+from vk_core.devcluster.poddefaults import default_pod, normalise_quantities, normalise_quantity
+from vk_core.devcluster.resources import CONFIGMAPS, EVENTS, NAMESPACES, NODES, PODS, SECRETS, SERVICES, Resource
 from vk_core.devcluster.statuses import UnreadableError
 
 Object = dict[str, Any]
@@ -32,7 +33,11 @@ def normalise(resource: Resource, object: Object) -> None:
 
 
 def apply_defaults(resource: Resource, object: Object) -> None:
-    """Fills in the defaults of a kind; the object has the right structure already."""
+    """Fills in the defaults of a kind; the object has the right structure already.
+
+    Raises:
+        StatusError: 400 if what should be base64 is not.
+    """
     default = _DEFAULTS.get(resource)
     if default is not None:
         default(object)
@@ -45,10 +50,27 @@ def _normalise_pod(pod: Object) -> None:
     normalise_quantities(spec, "overhead")
     normalise_quantities(spec.get("resources"), "limits", "requests")
     for field in ("containers", "initContainers", "ephemeralContainers"):
-        containers = spec.get(field)
-        for container in containers if isinstance(containers, list) else ():
-            if isinstance(container, dict):
-                normalise_quantities(container.get("resources"), "limits", "requests")
+        for container in _objects(spec, field):
+            normalise_quantities(container.get("resources"), "limits", "requests")
+            for variable in _objects(container, "env"):
+                _normalise_divisor(variable.get("valueFrom"))
+    for volume in _objects(spec, "volumes"):
+        normalise_quantity(volume.get("emptyDir"), "sizeLimit")
+        projected = _objects(volume.get("projected"), "sources")
+        for source in (volume.get("downwardAPI"), *(source.get("downwardAPI") for source in projected)):
+            for file in _objects(source, "items"):
+                _normalise_divisor(file)
+
+
+def _normalise_divisor(source: Any) -> None:
+    if isinstance(source, dict):
+        normalise_quantity(source.get("resourceFieldRef"), "divisor")
+
+
+def _objects(owner: Any, field: str) -> list[Object]:
+    """The objects in a list that may be anything, as long as nobody has looked at the structure."""
+    found = owner.get(field) if isinstance(owner, dict) else None
+    return [inner for inner in found if isinstance(inner, dict)] if isinstance(found, list) else []
 
 
 def _namespace(namespace: Object) -> None:
@@ -66,8 +88,15 @@ def _node(node: Object) -> None:
         status["allocatable"] = dict(status["capacity"])
 
 
+def _config_map(config_map: Object) -> None:
+    if "binaryData" in config_map:
+        config_map["binaryData"] = canonical_base64(CONFIGMAPS, config_map["binaryData"])
+
+
 def _secret(secret: Object) -> None:
     secret.setdefault("type", "Opaque")
+    if "data" in secret:
+        secret["data"] = canonical_base64(SECRETS, secret["data"])
     plain = secret.pop("stringData", None)
     if plain:
         data = secret.setdefault("data", {})
@@ -98,6 +127,7 @@ def _event(event: Object) -> None:
 
 
 _DEFAULTS: dict[Resource, Callable[[Object], None]] = {
+    CONFIGMAPS: _config_map,
     EVENTS: _event,
     NAMESPACES: _namespace,
     NODES: _node,

@@ -10,15 +10,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from vk_core.devcluster.resources import (
-    CLUSTERTRUSTBUNDLES,
-    CONFIGMAPS,
-    EVENTS,
-    NAMESPACES,
-    SECRETS,
-    SERVICES,
-    Resource,
-)
+from vk_core.devcluster.resources import CLUSTERTRUSTBUNDLES, EVENTS, NAMESPACES, SERVICES, Resource
 from vk_core.devcluster.statuses import Cause, forbidden_field, required, wrong
 
 NameRule = Callable[[str], str | None]
@@ -26,6 +18,8 @@ NameRule = Callable[[str], str | None]
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _QUALIFIED = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
+_LABEL_VALUE = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?")
+_VARIABLE = re.compile(r"[ -<>-~]+")
 _DATA_KEY = re.compile(r"[-._a-zA-Z0-9]+")
 _GENERATED_FROM = "bcdfghjklmnpqrstvwxz2456789"
 _LONGEST_BASE = 58
@@ -42,12 +36,14 @@ def dns_label(name: str) -> str | None:
     """Checks a lowercase RFC 1123 label: containers, volumes, namespaces."""
     if len(name) > _LABEL_LENGTH:
         return f"must be no more than {_LABEL_LENGTH} characters"
-    if not _LABEL.fullmatch(name):
-        return (
-            "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', "
-            f"and must start and end with an alphanumeric character (regex: {_LABEL.pattern})"
-        )
-    return None
+    if _LABEL.fullmatch(name):
+        return None
+    if _SUBDOMAIN.fullmatch(name):
+        return "must not contain dots"
+    return (
+        "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and "
+        f"end with an alphanumeric character {like(_LABEL, 'my-name', '123-abc')}"
+    )
 
 
 def dns_subdomain(name: str) -> str | None:
@@ -57,7 +53,7 @@ def dns_subdomain(name: str) -> str | None:
     if not _SUBDOMAIN.fullmatch(name):
         return (
             "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', "
-            f"and must start and end with an alphanumeric character (regex: {_SUBDOMAIN.pattern})"
+            f"and must start and end with an alphanumeric character {like(_SUBDOMAIN, 'example.com')}"
         )
     return None
 
@@ -76,10 +72,12 @@ def qualified_name(key: str) -> str | None:
     prefix, slash, name = key.rpartition("/")
     if slash and (problem := dns_subdomain(prefix)):
         return f"prefix part {problem}"
-    if not 0 < len(name) <= _LABEL_LENGTH or not _QUALIFIED.fullmatch(name):
+    if len(name) > _LABEL_LENGTH:
+        return f"name part must be no more than {_LABEL_LENGTH} characters"
+    if not _QUALIFIED.fullmatch(name):
         return (
-            "name part must consist of alphanumeric characters, '-', '_' or '.', must start and end with an "
-            f"alphanumeric character, and must be no more than {_LABEL_LENGTH} characters"
+            "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
+            f"alphanumeric character {like(_QUALIFIED, 'MyName', 'my.name', '123-abc')}"
         )
     return None
 
@@ -88,10 +86,10 @@ def label_value(value: str) -> str | None:
     """Checks the value of a label."""
     if len(value) > _LABEL_LENGTH:
         return f"must be no more than {_LABEL_LENGTH} characters"
-    if value and not _QUALIFIED.fullmatch(value):
+    if not _LABEL_VALUE.fullmatch(value):
         return (
-            "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', "
-            "and must start and end with an alphanumeric character"
+            "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must "
+            f"start and end with an alphanumeric character {like(_LABEL_VALUE, 'MyValue', 'my_value', '12345')}"
         )
     return None
 
@@ -100,8 +98,20 @@ def data_key(key: str) -> str | None:
     """Checks a key of a config map or secret, which may become a file."""
     if len(key) > _SUBDOMAIN_LENGTH:
         return f"must be no more than {_SUBDOMAIN_LENGTH} characters"
-    if not _DATA_KEY.fullmatch(key) or key.startswith(".."):
-        return "a valid config key must consist of alphanumeric characters, '-', '_' or '.'"
+    if not _DATA_KEY.fullmatch(key):
+        return (
+            "a valid config key must consist of alphanumeric characters, '-', '_' or '.' "
+            f"{like(_DATA_KEY, 'key.name', 'KEY_NAME', 'key-name')}"
+        )
+    if key in {".", ".."}:
+        return f"must not be '{key}'"
+    return "must not start with '..'" if key.startswith("..") else None
+
+
+def variable_name(name: str) -> str | None:
+    """Checks the name of an environment variable, as it is since Kubernetes 1.34 (KEP-4369)."""
+    if not _VARIABLE.fullmatch(name):
+        return "a valid environment variable name must consist only of printable ASCII characters other than '='"
     return None
 
 
@@ -146,17 +156,6 @@ def metadata_causes(resource: Resource, metadata: Mapping[str, Any]) -> list[Cau
     return causes
 
 
-def data_causes(resource: Resource, object: Mapping[str, Any]) -> list[Cause]:
-    """Returns all that is wrong with the keys of a config map or secret."""
-    fields = {CONFIGMAPS: ("data", "binaryData"), SECRETS: ("data",)}.get(resource, ())
-    return [
-        wrong(f"{field}[{key}]", key, problem)
-        for field in fields
-        for key in object.get(field, {})
-        if (problem := data_key(key))
-    ]
-
-
 def _owner_causes(metadata: Mapping[str, Any]) -> list[Cause]:
     causes: list[Cause] = []
     owners = metadata.get("ownerReferences", ())
@@ -170,3 +169,9 @@ def _owner_causes(metadata: Mapping[str, Any]) -> list[Cause]:
     if sum(bool(owner.get("controller")) for owner in owners) > 1:
         causes.append(forbidden_field("metadata.ownerReferences", "only one reference can have controller set to true"))
     return causes
+
+
+def like(pattern: re.Pattern[str], *examples: str) -> str:
+    """Returns how an API server shows what it expects."""
+    shown = ", ".join(f"{' or ' if index else ''}'{example}'" for index, example in enumerate(examples))
+    return f"(e.g. {shown}, regex used for validation is '{pattern.pattern}')"

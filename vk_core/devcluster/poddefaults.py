@@ -70,7 +70,7 @@ def default_container(container: Object) -> None:
     container.setdefault("terminationMessagePath", "/dev/termination-log")
     container.setdefault("terminationMessagePolicy", "File")
     if not container.get("imagePullPolicy"):
-        container["imagePullPolicy"] = "Always" if _is_latest(container.get("image", "")) else "IfNotPresent"
+        container["imagePullPolicy"] = _pull_policy(container.get("image", ""))
     for port in container.get("ports", ()):
         port.setdefault("protocol", "TCP")
     for variable in container.get("env", ()):
@@ -98,9 +98,19 @@ def normalise_quantities(owner: Any, *fields: str) -> None:
     for field in fields:
         quantities = owner.get(field)
         if isinstance(quantities, dict):
-            for name, value in quantities.items():
-                if isinstance(value, str | int | float) and not isinstance(value, bool):
-                    quantities[name] = _canonical(str(value))
+            for name in quantities:
+                normalise_quantity(quantities, name)
+
+
+def normalise_quantity(owner: Any, field: str) -> None:
+    """Rewrites one quantity in canonical form.
+
+    Raises:
+        ValueError: it is none.
+    """
+    value = owner.get(field) if isinstance(owner, dict) else None
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        owner[field] = _canonical(str(value))
 
 
 @lru_cache(maxsize=4096)
@@ -112,10 +122,10 @@ def _covers(toleration: Object, key: str) -> bool:
     return toleration.get("key", "") in {"", key} and toleration.get("effect", "") in {"", "NoExecute"}
 
 
-def _is_latest(image: str) -> bool:
+def _pull_policy(image: str) -> str:
     name, _, digest = image.partition("@")
     tag = name.rpartition("/")[2].partition(":")[2]
-    return not digest and tag in {"", "latest"}
+    return "Always" if not digest and tag in {"", "latest"} else "IfNotPresent"
 
 
 def _default_requests(container: Object) -> None:
@@ -147,6 +157,9 @@ def _default_volume(volume: Object) -> None:
     for kind in _VOLUMES_WITH_MODE:
         if kind in volume:
             volume[kind].setdefault("defaultMode", _FILE_MODE)
+    image = volume.get("image")
+    if image is not None and not image.get("pullPolicy"):
+        image["pullPolicy"] = _pull_policy(image.get("reference", ""))
     if "hostPath" in volume:
         volume["hostPath"].setdefault("type", "")
     files = list((volume.get("downwardAPI") or {}).get("items", ()))

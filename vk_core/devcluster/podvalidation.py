@@ -10,17 +10,22 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from vk_core.api.quantity import parse_quantity
+from vk_core.devcluster.envvalidation import Volumes, env_causes
+from vk_core.devcluster.mountvalidation import mount_causes
 from vk_core.devcluster.names import dns_label, dns_subdomain, label_value, qualified_name
+from vk_core.devcluster.networkvalidation import network_causes
 from vk_core.devcluster.statuses import Cause, duplicate, forbidden_field, required, unsupported, wrong
+from vk_core.devcluster.volumevalidation import volume_causes
 
 Object = dict[str, Any]
 
 _RESTART_POLICIES = ("Always", "OnFailure", "Never")
-_DNS_POLICIES = ("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None")
+_TERMINATION_POLICIES = ("File", "FallbackToLogsOnError")
 _PULL_POLICIES = ("Always", "IfNotPresent", "Never")
 _PROTOCOLS = ("TCP", "UDP", "SCTP")
 _TOLERATION_EFFECTS = ("", "NoSchedule", "PreferNoSchedule", "NoExecute")
 _LAST_PORT = 65535
+_LARGEST_ID = 2**31 - 1
 _CONTAINER_FIELDS = ("containers", "initContainers", "ephemeralContainers")
 _NOT_UPDATABLE = (
     "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
@@ -32,8 +37,8 @@ _NOT_UPDATABLE = (
 def pod_causes(pod: Object) -> list[Cause]:
     """Returns all that is wrong with a pod that has its defaults."""
     spec = pod["spec"]
-    volumes = [volume.get("name", "") for volume in spec.get("volumes", ())]
-    causes = list(_name_causes("spec.volumes", volumes))
+    volumes: dict[str, Object] = {}
+    causes = list(_volume_causes(spec.get("volumes", ()), volumes))
     if not spec.get("containers"):
         causes.append(required("spec.containers"))
     seen: set[str] = set()
@@ -41,6 +46,7 @@ def pod_causes(pod: Object) -> list[Cause]:
         for index, container in enumerate(spec.get(field, ())):
             causes.extend(_container_causes(f"spec.{field}[{index}]", container, seen, volumes))
     causes.extend(_policy_causes(spec))
+    causes.extend(network_causes(spec))
     for index, toleration in enumerate(spec.get("tolerations", ())):
         causes.extend(_toleration_causes(f"spec.tolerations[{index}]", toleration))
     for key, value in spec.get("nodeSelector", {}).items():
@@ -52,32 +58,38 @@ def pod_causes(pod: Object) -> list[Cause]:
 def _policy_causes(spec: Object) -> Iterator[Cause]:
     if spec["restartPolicy"] not in _RESTART_POLICIES:
         yield unsupported("spec.restartPolicy", spec["restartPolicy"], _RESTART_POLICIES)
-    if spec["dnsPolicy"] not in _DNS_POLICIES:
-        yield unsupported("spec.dnsPolicy", spec["dnsPolicy"], _DNS_POLICIES)
     deadline = spec.get("activeDeadlineSeconds")
     if deadline is not None and deadline < 1:
         yield wrong("spec.activeDeadlineSeconds", deadline, "must be between 1 and 2147483647, inclusive")
-    for field, check in (("nodeName", dns_subdomain), ("serviceAccountName", dns_subdomain), ("hostname", dns_label)):
-        if spec.get(field) and (problem := check(spec[field])):
+    for field in ("runAsUser", "runAsGroup", "fsGroup"):
+        number = spec["securityContext"].get(field)
+        if number is not None and not 0 <= number <= _LARGEST_ID:
+            path = f"spec.securityContext.{field}"
+            yield wrong(path, number, f"must be between 0 and {_LARGEST_ID}, inclusive")
+    for field in ("nodeName", "serviceAccountName"):
+        if spec.get(field) and (problem := dns_subdomain(spec[field])):
             yield wrong(f"spec.{field}", spec[field], problem)
     if spec.get("schedulingGates") and spec.get("nodeName"):
         yield forbidden_field("spec.nodeName", "cannot be set until all schedulingGates have been cleared")
 
 
-def _name_causes(path: str, names: Iterable[str]) -> Iterator[Cause]:
-    seen: set[str] = set()
-    for index, name in enumerate(names):
-        at = f"{path}[{index}].name"
+def _volume_causes(volumes: Iterable[Object], valid: dict[str, Object]) -> Iterator[Cause]:
+    """Yields what is wrong with volumes; those without fault go into `valid`, by name: only they can be mounted."""
+    for index, volume in enumerate(volumes):
+        path, name = f"spec.volumes[{index}]", volume.get("name", "")
+        causes = list(volume_causes(path, volume))
         if not name:
-            yield required(at)
+            causes.append(required(f"{path}.name"))
         elif problem := dns_label(name):
-            yield wrong(at, name, problem)
-        elif name in seen:
-            yield duplicate(at, name)
-        seen.add(name)
+            causes.append(wrong(f"{path}.name", name, problem))
+        elif name in valid:
+            causes.append(duplicate(f"{path}.name", name))
+        if not causes:
+            valid[name] = volume
+        yield from causes
 
 
-def _container_causes(path: str, container: Object, seen: set[str], volumes: list[str]) -> Iterator[Cause]:
+def _container_causes(path: str, container: Object, seen: set[str], volumes: Volumes) -> Iterator[Cause]:
     name = container.get("name", "")
     if not name:
         yield required(f"{path}.name")
@@ -94,12 +106,11 @@ def _container_causes(path: str, container: Object, seen: set[str], volumes: lis
     if container["imagePullPolicy"] not in _PULL_POLICIES:
         yield unsupported(f"{path}.imagePullPolicy", container["imagePullPolicy"], _PULL_POLICIES)
     yield from _port_causes(f"{path}.ports", container.get("ports", ()))
-    for index, variable in enumerate(container.get("env", ())):
-        if not variable.get("name"):
-            yield required(f"{path}.env[{index}].name")
-        if variable.get("value") and variable.get("valueFrom"):
-            yield wrong(f"{path}.env[{index}].valueFrom", "", "may not be specified when `value` is not empty")
-    yield from _mount_causes(f"{path}.volumeMounts", container.get("volumeMounts", ()), volumes)
+    yield from env_causes(path, container, volumes)
+    yield from mount_causes(f"{path}.volumeMounts", container, volumes)
+    policy = container["terminationMessagePolicy"]
+    if policy not in _TERMINATION_POLICIES:
+        yield unsupported(f"{path}.terminationMessagePolicy", policy, _TERMINATION_POLICIES)
     yield from _resource_causes(f"{path}.resources", container["resources"])
 
 
@@ -116,19 +127,6 @@ def _port_causes(path: str, ports: Iterable[Object]) -> Iterator[Cause]:
         if name and name in names:
             yield duplicate(f"{path}[{index}].name", name)
         names.add(name or "")
-
-
-def _mount_causes(path: str, mounts: Iterable[Object], volumes: list[str]) -> Iterator[Cause]:
-    paths: set[str] = set()
-    for index, mount in enumerate(mounts):
-        if mount.get("name") not in volumes:
-            yield Cause(f"{path}[{index}].name", f'Not found: "{mount.get("name", "")}"', "FieldValueNotFound")
-        target = mount.get("mountPath")
-        if not target:
-            yield required(f"{path}[{index}].mountPath")
-        elif target in paths:
-            yield wrong(f"{path}[{index}].mountPath", target, "must be unique")
-        paths.add(target or "")
 
 
 def _resource_causes(path: str, resources: Object) -> Iterator[Cause]:

@@ -108,7 +108,10 @@ class Server:
             return await self._watch(request, Watch(self._handlers.store, self._handlers.lister, target, options, view))
         body = b""
         if request.body_exists:
-            body = await request.read()
+            try:
+                body = await request.read()
+            except web.HTTPRequestEntityTooLarge:
+                raise StatusError(413, f"Request entity too large: limit is {_LARGEST_BODY}") from None
         call = Call(
             target,
             view,

@@ -5,6 +5,7 @@ Nothing here decides anything; the rest of the dev cluster raises what these fun
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -83,19 +84,28 @@ def required(field: str, hint: str = "") -> Cause:
 
 def wrong(field: str, value: Any, hint: str) -> Cause:
     """A value that cannot be."""
-    shown = f'"{value}"' if isinstance(value, str) else _plain(value)
-    return Cause(field, f"Invalid value: {shown}: {hint}")
+    return Cause(field, f"Invalid value: {_shown(value)}: {hint}")
 
 
 def unsupported(field: str, value: Any, supported: Sequence[str]) -> Cause:
     """A value that is not one of a few."""
     choices = ", ".join(f'"{choice}"' for choice in supported)
-    return Cause(field, f'Unsupported value: "{value}": supported values: {choices}', "FieldValueNotSupported")
+    return Cause(field, f"Unsupported value: {_shown(value)}: supported values: {choices}", "FieldValueNotSupported")
 
 
 def duplicate(field: str, value: Any) -> Cause:
     """A value that may occur once."""
-    return Cause(field, f'Duplicate value: "{value}"', "FieldValueDuplicate")
+    return Cause(field, f"Duplicate value: {_shown(value)}", "FieldValueDuplicate")
+
+
+def missing(field: str, value: Any) -> Cause:
+    """A value that refers to what is not there."""
+    return Cause(field, f"Not found: {_shown(value)}", "FieldValueNotFound")
+
+
+def too_long(field: str, bytes: int) -> Cause:
+    """A value that is longer than some bytes."""
+    return Cause(field, f"Too long: may not be more than {bytes} bytes", "FieldValueTooLong")
 
 
 def forbidden_field(field: str, hint: str) -> Cause:
@@ -226,10 +236,8 @@ def _group(resource: Resource) -> dict[str, str]:
     return {"group": resource.group} if resource.group else {}
 
 
-def _plain(value: Any) -> str:
-    if value is None or isinstance(value, bool):
-        return str(value).lower().replace("none", "null")
-    return str(value)
+def _shown(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _invalid(name: str, kind: str, group: str, causes: Sequence[Cause]) -> StatusError:

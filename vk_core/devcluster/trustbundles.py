@@ -25,7 +25,7 @@ def trust_bundle_causes(bundle: Object) -> list[Cause]:
     spec = bundle.get("spec", {})
     name, signer = bundle["metadata"].get("name", ""), spec.get("signerName", "")
     causes = []
-    if name and (problem := _name_problem(name, signer)):
+    if name and (problem := bundle_name_problem(name, signer)):
         causes.append(wrong("metadata.name", name, problem))
     if signer:
         causes.extend(signer_causes("spec.signerName", signer))
@@ -39,6 +39,17 @@ def trust_bundle_change(bundle: Object, old: Object) -> list[Cause]:
     if signer == old["spec"].get("signerName", ""):
         return []
     return [wrong("spec.signerName", signer, "field is immutable")]
+
+
+def bundle_name_problem(name: str, signer: str) -> str | None:
+    """Checks the name of a bundle, which begins with the name of its signer if it has one."""
+    if not signer:
+        without = 'ClusterTrustBundle without signer name must not have ":" in its name'
+        return without if ":" in name else dns_subdomain(name)
+    prefix = signer.replace("/", ":") + ":"
+    if not name.startswith(prefix):
+        return f"ClusterTrustBundle for signerName {signer} must be named with prefix {prefix}"
+    return dns_subdomain(name.removeprefix(prefix))
 
 
 def signer_causes(path: str, signer: str) -> list[Cause]:
@@ -61,16 +72,6 @@ def signer_causes(path: str, signer: str) -> list[Cause]:
         if (problem := dns_subdomain(part))
     )
     return causes
-
-
-def _name_problem(name: str, signer: str) -> str | None:
-    if not signer:
-        without = 'ClusterTrustBundle without signer name must not have ":" in its name'
-        return without if ":" in name else dns_subdomain(name)
-    prefix = signer.replace("/", ":") + ":"
-    if not name.startswith(prefix):
-        return f"ClusterTrustBundle for signerName {signer} must be named with prefix {prefix}"
-    return dns_subdomain(name.removeprefix(prefix))
 
 
 def _certificate_problems(text: str) -> Iterator[str]:

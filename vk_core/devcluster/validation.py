@@ -1,17 +1,16 @@
 """Whether an object may be stored: its metadata, the rules of its kind, and what may change.
 
-The rules of pods are in `podvalidation`.
+The rules of pods are in `podvalidation`, those of config maps and secrets in `datavalidation`.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Callable
 from typing import Any
 
+from vk_core.devcluster.datavalidation import config_map_causes, data_change_causes, secret_causes
 from vk_core.devcluster.knownfields import unknown_fields
-from vk_core.devcluster.names import data_causes, dns_label, metadata_causes
+from vk_core.devcluster.names import dns_label, metadata_causes
 from vk_core.devcluster.podvalidation import pod_causes, pod_update_causes
 from vk_core.devcluster.resources import (
     CLUSTERTRUSTBUNDLES,
@@ -40,7 +39,6 @@ from vk_core.devcluster.trustbundles import trust_bundle_causes, trust_bundle_ch
 
 Object = dict[str, Any]
 
-_LARGEST_DATA = 1024 * 1024
 _LAST_PORT = 65535
 _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 _SERVICE_TYPES = ("ClusterIP", "NodePort", "LoadBalancer", "ExternalName")
@@ -106,44 +104,6 @@ def _causes(resource: Resource, object: Object) -> list[Cause]:
     return [] if rule is None else rule(object)
 
 
-def _config_map(object: Object) -> list[Cause]:
-    causes = data_causes(CONFIGMAPS, object)
-    both = set(object.get("data", {})) & set(object.get("binaryData", {}))
-    causes.extend(wrong(f"data[{key}]", key, "duplicate of key present in binaryData") for key in sorted(both))
-    return causes + _size_causes(object.get("data", {}))
-
-
-def _secret(object: Object) -> list[Cause]:
-    causes = data_causes(SECRETS, object)
-    for key, value in object.get("data", {}).items():
-        try:
-            base64.b64decode(value, validate=True)
-        except (binascii.Error, ValueError, TypeError):
-            raise UnreadableError(SECRETS, f"illegal base64 data in data[{key}]") from None
-    return causes + _size_causes(object.get("data", {}))
-
-
-def _size_causes(data: dict[str, str]) -> list[Cause]:
-    if sum(len(value) for value in data.values()) > _LARGEST_DATA:
-        return [Cause("data", f"Too long: may not be more than {_LARGEST_DATA} bytes", "FieldValueTooLong")]
-    return []
-
-
-def _immutable_data(object: Object, old: Object) -> list[Cause]:
-    causes: list[Cause] = []
-    if "type" in old and object.get("type") != old["type"]:
-        causes.append(wrong("type", object.get("type"), "field is immutable"))
-    if old.get("immutable"):
-        if not object.get("immutable"):
-            causes.append(forbidden_field("immutable", "field is immutable when `immutable` is set"))
-        causes.extend(
-            forbidden_field(field, "field is immutable when `immutable` is set")
-            for field in ("data", "binaryData")
-            if object.get(field) != old.get(field)
-        )
-    return causes
-
-
 def _node(object: Object) -> list[Cause]:
     causes: list[Cause] = []
     seen = set()
@@ -203,19 +163,19 @@ def _lease(object: Object) -> list[Cause]:
 
 _RULES: dict[Resource, Callable[[Object], list[Cause]]] = {
     CLUSTERTRUSTBUNDLES: trust_bundle_causes,
-    CONFIGMAPS: _config_map,
+    CONFIGMAPS: config_map_causes,
     CSRS: request_causes,
     EVENTS: _event,
     LEASES: _lease,
     NODES: _node,
     PODS: pod_causes,
-    SECRETS: _secret,
+    SECRETS: secret_causes,
     SERVICES: _service,
 }
 _CHANGE_RULES: dict[Resource, Callable[[Object, Object], list[Cause]]] = {
     CLUSTERTRUSTBUNDLES: trust_bundle_change,
-    CONFIGMAPS: _immutable_data,
+    CONFIGMAPS: data_change_causes,
     PODS: pod_update_causes,
-    SECRETS: _immutable_data,
+    SECRETS: data_change_causes,
     SERVICES: _cluster_ip,
 }
