@@ -307,10 +307,17 @@ class Volume(Struct):
 
         A volume without one is an `emptyDir`, as the API server makes it.
         """
+        found = self.source
+        return found[0] if found is not None else "emptyDir"
+
+    @property
+    def source(self) -> tuple[str, Struct] | None:
+        """The name of its source in the API, and the source; None if no source is set."""
         for attribute, name in _KINDS.items():
-            if getattr(self, attribute) is not None:
-                return name
-        return "emptyDir"
+            found = getattr(self, attribute)
+            if found is not None:
+                return name, found
+        return None
 
 
 _OFTEN = ("projected", "config_map", "secret", "empty_dir", "downward_api", "host_path", "persistent_volume_claim")

@@ -50,6 +50,11 @@ class Tokens(Protocol):
 class Services(Protocol):
     """Services, for the variables that tell of them."""
 
+    @property
+    def version(self) -> int:
+        """Another number after every change."""
+        ...
+
     def hold(self, uid: str, namespace: str, links: bool) -> None:
         """A pod needs `kubernetes`, and with `links` the services of its namespace."""
         ...

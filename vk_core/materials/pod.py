@@ -11,7 +11,7 @@ from vk_core.api.volumes import Volume
 from vk_core.errors import Conflict, InvalidInput, MaterialMissing, NotFound, VirtualKubeletError
 from vk_core.materials.environment.expansion import expand
 from vk_core.materials.environment.resolution import env_files_of, resolve_environment
-from vk_core.materials.environment.services import needs_services, service_variables
+from vk_core.materials.environment.services import needs_services
 from vk_core.materials.network.files import network_files, network_notices
 from vk_core.materials.objects import CONFIG_ERROR, FAILED_MOUNT, Notice, PodFacts, Ref
 from vk_core.materials.origin import Sources
@@ -38,6 +38,10 @@ class Desk(Protocol):
 
     def facts(self, pod: Pod, pod_ips: Sequence[str] = (), *, machine: bool = False) -> PodFacts:
         """What is known about a pod and where it runs; with `machine` also which files it may take over."""
+        ...
+
+    def service_variables(self, namespace: str, *, links: bool) -> Mapping[str, str]:
+        """The variables of the services that are known now."""
         ...
 
 
@@ -162,7 +166,7 @@ class HeldPod:
         services = self._desk.sources.services
         services.hold(metadata.uid, metadata.namespace, links)
         await services.ready(metadata.namespace, links)
-        return service_variables(services.services(metadata.namespace), metadata.namespace, links=links)
+        return self._desk.service_variables(metadata.namespace, links=links)
 
     async def _volume(self, volume: Volume, facts: PodFacts, with_tokens: bool, notices: list[Notice]) -> VolumeContent:
         sources = self._desk.sources

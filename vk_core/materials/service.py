@@ -5,7 +5,7 @@ The rules are in `environment`, `volumes` and `network`; where objects come from
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from vk_core.api.node import Node
 from vk_core.api.pod import Pod
+from vk_core.materials.environment.services import service_variables
 from vk_core.materials.machine import MachineFile
 from vk_core.materials.objects import PodFacts
 from vk_core.materials.origin import Sources
@@ -65,6 +66,8 @@ class MaterialsService:
         self._resolv_conf = MachineFile(network.resolv_conf)
         self._hosts = MachineFile(network.hosts)
         self._pods: dict[str, HeldPod] = {}
+        self._service_variables: dict[tuple[str, bool], Mapping[str, str]] = {}
+        self._services_version = -1
 
     def __len__(self) -> int:
         """How many pods have materials now."""
@@ -103,6 +106,17 @@ class MaterialsService:
             host_resolv_conf=self._resolv_conf.text() if machine else "",
             host_hosts=self._hosts.text() if machine else "",
         )
+
+    def service_variables(self, namespace: str, *, links: bool) -> Mapping[str, str]:
+        """The variables of the services that are known now; made once for all pods of a namespace until one changes."""
+        services = self.sources.services
+        if services.version != self._services_version:
+            self._service_variables.clear()
+            self._services_version = services.version
+        key = (namespace, links)
+        if key not in self._service_variables:
+            self._service_variables[key] = service_variables(services.services(namespace), namespace, links=links)
+        return self._service_variables[key]
 
     def _changed(self, uids: Iterable[str]) -> None:
         for uid in uids:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.support.facts import facts_of, keyed, lookup_of, volume_of
 from vk_core.api.volumes import PersistentVolumeClaimVolumeSource, Volume
 from vk_core.materials.objects import Lookup, Notice, PodFacts, Ref, Unreadable
-from vk_core.materials.volumes.content import Content, kind_of, volume_content
+from vk_core.materials.volumes.content import Content, volume_content
 from vk_core.provider.materials import FilesVolume, HostPathVolume, ImageVolume, OtherVolume
 
 FACTS = facts_of()
@@ -51,7 +51,7 @@ def test_all_but_config_maps_belong_into_memory(source: dict[str, Any], kind: st
     volume = content_of(volume_of(**source)).content
     assert isinstance(volume, FilesVolume)
     assert (volume.name, volume.kind, volume.in_memory) == ("v", kind, in_memory)
-    assert kind_of(volume_of(**source)) == kind
+    assert volume_of(**source).kind == kind
 
 
 def test_items_choose_keys_and_give_them_paths_and_modes() -> None:
@@ -193,8 +193,8 @@ def test_what_is_not_made_of_files_is_passed_on() -> None:
     assert content_of(Volume(name="v", persistent_volume_claim=claim)).content == OtherVolume(
         "v", "persistentVolumeClaim", claim
     )
-    assert kind_of(volume_of(awsElasticBlockStore={"volumeID": "x"})) == "awsElasticBlockStore"
-    assert kind_of(Volume(name="v")) == "emptyDir"
+    assert volume_of(awsElasticBlockStore={"volumeID": "x"}).kind == "awsElasticBlockStore"
+    assert Volume(name="v").kind == "emptyDir"
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,7 @@ class ServiceStore:
 
     async def _follow(self, item: _Item) -> None:
         def listed() -> None:
+            self.version += 1  # also if there are none any more
             self._troubled.discard(item.key)
             item.settle()
 

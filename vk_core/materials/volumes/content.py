@@ -15,16 +15,9 @@ from vk_core.materials.volumes.emptydir import empty_dir
 from vk_core.materials.volumes.specs import BundleSpec, TokenSpec, bundles_of, tokens_of
 from vk_core.provider.materials import FilesVolume, HostPathVolume, ImageVolume, OtherVolume, VolumeContent
 
-__all__ = ["BundleSpec", "Content", "TokenSpec", "bundles_of", "kind_of", "tokens_of", "volume_content"]
+__all__ = ["BundleSpec", "Content", "TokenSpec", "bundles_of", "tokens_of", "volume_content"]
 
 _NO_SOURCE = EmptyDirVolumeSource()
-_COMMON = ("projected", "config_map", "secret", "empty_dir", "downward_api")
-_KINDS = {
-    attribute: kind
-    for attribute, kind in zip(Volume.__struct_fields__, Volume.__struct_encode_fields__, strict=True)
-    if attribute != "name"
-}
-_SOURCES = tuple((attribute, _KINDS[attribute]) for attribute in sorted(_KINDS, key=lambda name: name not in _COMMON))
 
 
 class Content(NamedTuple):
@@ -39,17 +32,6 @@ class Content(NamedTuple):
     content: VolumeContent | None
     notices: tuple[Notice, ...] = ()
     missing: str = ""
-
-
-def kind_of(volume: Volume) -> str:
-    """The name of a volume's source in the API, such as `configMap`.
-
-    It is `emptyDir` when no source is set, as the API server defaults it.
-    """
-    for attribute, kind in _SOURCES:
-        if getattr(volume, attribute) is not None:
-            return kind
-    return "emptyDir"
 
 
 def volume_content(
@@ -144,12 +126,11 @@ def _without_files(volume: Volume, facts: PodFacts) -> Content:
         return Content(HostPathVolume(volume.name, volume.host_path.path, volume.host_path.type))
     if volume.image is not None:
         return Content(ImageVolume(volume.name, volume.image.reference, _pull_policy(volume.image)))
-    for attribute, kind in _SOURCES:
-        source = getattr(volume, attribute)
-        if source is not None and attribute != "empty_dir":
-            return Content(OtherVolume(volume.name, kind, source))
+    if volume.empty_dir is None and volume.source is not None:
+        kind, source = volume.source
+        return Content(OtherVolume(volume.name, kind, source))
     try:
-        return Content(empty_dir(volume.name, volume.empty_dir or _NO_SOURCE, facts))
+        return Content(empty_dir(volume.name, volume.empty_dir or EmptyDirVolumeSource(), facts))
     except ValueError as error:
         return Content(None, missing=str(error))
 

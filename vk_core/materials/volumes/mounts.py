@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from vk_core.api.container import Container, VolumeMount
 from vk_core.api.volumes import Volume
 from vk_core.materials.environment.expansion import expand, references
-from vk_core.materials.volumes.content import kind_of
 from vk_core.materials.volumes.paths import clean_sub_path
 from vk_core.provider.materials import FILE_VOLUMES, Mount
 
@@ -36,7 +35,7 @@ def mounts_of(
 
 
 def _is_never_written(volume: Volume) -> bool:
-    kind = kind_of(volume)
+    kind = volume.kind
     if kind in _NEVER_WRITTEN:
         return True
     source = volume.persistent_volume_claim or volume.csi or volume.nfs or volume.azure_file or volume.azure_disk
