@@ -70,6 +70,7 @@ class HeldPod:
         namespace = self.pod.metadata.namespace
         await self._ready(environment_references(container, namespace))
         env_files = {key: await _read(read_file, *key) for key in env_files_of(container)}
+        self._check_open()
         services = await self._services()
         resolved = resolve_environment(
             container, self._desk.facts(self.pod, pod_ips), self._desk.sources.objects.lookup, services, env_files
@@ -156,10 +157,15 @@ class HeldPod:
             sources.bundles.hold(uid, specs)
 
     async def _ready(self, refs: Collection[Ref]) -> None:
-        if self._closed:
-            raise Conflict(f"the pod {self.pod.metadata.namespace}/{self.pod.metadata.name} has come to its end")
+        self._check_open()
         if refs:
             await self._desk.sources.objects.ready(refs)
+            self._check_open()
+
+    def _check_open(self) -> None:
+        """What is asked for after the end would be held for ever."""
+        if self._closed:
+            raise Conflict(f"the pod {self.pod.metadata.namespace}/{self.pod.metadata.name} has come to its end")
 
     async def _services(self) -> Mapping[str, str]:
         metadata, links = self.pod.metadata, needs_services(self.pod)
@@ -182,6 +188,7 @@ class HeldPod:
         return result.content
 
     async def _token(self, volume: Volume, spec: TokenSpec) -> str:
+        self._check_open()
         try:
             return await self._desk.sources.tokens.token(self.pod, spec)
         except VirtualKubeletError as error:
