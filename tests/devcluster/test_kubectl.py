@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -337,6 +338,7 @@ async def test_only_what_is_there_is_listed_and_other_types_are_unknown(kubectl:
     assert sorted(names) == sorted(
         [
             "certificatesigningrequests.certificates.k8s.io",
+            "clustertrustbundles.certificates.k8s.io",
             "configmaps",
             "events",
             "events.events.k8s.io",
@@ -360,6 +362,68 @@ async def test_the_user_may_do_everything(kubectl: Kubectl) -> None:
     assert await kubectl("auth", "can-i", "delete", "pods") == "yes\n"
     assert "*.*" in await kubectl("auth", "can-i", "--list")
     assert "kubernetes-admin" in await kubectl("auth", "whoami")
+
+
+async def test_a_token_of_a_service_account_lets_in_who_shows_it(with_node: Kubectl) -> None:
+    kubectl = with_node
+    await kubectl("run", "web", "--image=x")
+    uid = (await kubectl.json("get", "pod", "web"))["metadata"]["uid"]
+    bound = ("--bound-object-kind=Pod", "--bound-object-name=web", f"--bound-object-uid={uid}")
+    token = (await kubectl("create", "token", "default", "--duration=10m", *bound)).strip()
+    shown = await kubectl("--token", token, "auth", "whoami")
+    for part in ("system:serviceaccount:default:default", "system:serviceaccounts", "JTI=", uid):
+        assert part in shown
+    assert await kubectl("--token", token, "auth", "can-i", "create", "pods") == "yes\n"
+    assert "may not specify a duration less than 10 minutes" in await kubectl.fails(
+        "create", "token", "default", "--duration=9m"
+    )
+    assert "does not match the UID in record" in await kubectl.fails(
+        "create", "token", "default", *bound[:2], "--bound-object-uid=other"
+    )
+    assert 'serviceaccounts "none" not found' in await kubectl.fails("create", "token", "none")
+    await kubectl("delete", "pod", "web", "--now", "--wait=false")
+    await kubectl("delete", "pod", "web", "--force")
+    assert "must be logged in" in await kubectl.fails("--token", token, "get", "pods")
+
+
+async def test_what_pods_are_made_of_is_listed_and_described(kubectl: Kubectl) -> None:
+    await kubectl("create", "configmap", "settings", "--from-literal=a=b", "--from-literal=c=d")
+    await kubectl("create", "secret", "generic", "keys", "--from-literal=a=hunter2")
+    await kubectl("create", "serviceaccount", "robot")
+    await kubectl("patch", "sa", "robot", "-p", '{"imagePullSecrets":[{"name":"keys"}]}')
+    maps = await kubectl.rows("get", "configmaps")
+    assert [row[:2] for row in maps] == [["NAME", "DATA"], ["kube-root-ca.crt", "1"], ["settings", "2"]]
+    assert [row[:3] for row in await kubectl.rows("get", "secrets")] == [
+        ["NAME", "TYPE", "DATA"],
+        ["keys", "Opaque", "1"],
+    ]
+    assert [row[0] for row in await kubectl.rows("get", "sa")] == ["NAME", "default", "robot"]
+    secret = await kubectl("describe", "secret", "keys")
+    assert "a:  7 bytes" in secret
+    assert "hunter2" not in secret
+    assert "a:\n----\nb\n" in await kubectl("describe", "configmap", "settings")
+    assert re.search("Image pull secrets: +keys", await kubectl("describe", "sa", "robot"))
+
+
+async def test_a_pod_is_applied_again_although_a_volume_was_added(kubectl: Kubectl) -> None:
+    for name, way in (("one", []), ("two", ["--server-side"])):
+        manifest = MANIFEST.replace("name: web,", f"name: {name},")
+        await kubectl("apply", "-f", "-", *way, stdin=manifest)
+        await kubectl("apply", "-f", "-", *way, stdin=manifest.replace("nginx:1", "nginx:2"))
+        pod = await kubectl.json("get", "pod", name)
+        assert pod["spec"]["containers"][0]["image"] == "nginx:2"
+        assert pod["spec"]["volumes"][0]["name"] == pod["spec"]["containers"][0]["volumeMounts"][0]["name"]
+        assert "kube-api-access-" in await kubectl("describe", "pod", name)
+
+
+async def test_trust_bundles_are_applied_and_listed(kubectl: Kubectl) -> None:
+    text = kubectl.client.cluster.certificate_authority
+    bundle = {"apiVersion": "certificates.k8s.io/v1beta1", "kind": "ClusterTrustBundle", "metadata": {"name": "ours"}}
+    manifest = json.dumps({**bundle, "spec": {"trustBundle": text}})
+    assert "ours created" in await kubectl("apply", "-f", "-", stdin=manifest)
+    assert "ours unchanged" in await kubectl("apply", "-f", "-", stdin=manifest)
+    assert await kubectl.rows("get", "clustertrustbundles") == [["NAME", "SIGNERNAME"], ["ours", "<none>"]]
+    assert "trustBundle" in await kubectl("explain", "clustertrustbundle.spec")
 
 
 async def test_a_nodes_request_for_a_certificate_is_approved_and_signed(kubectl: Kubectl) -> None:
