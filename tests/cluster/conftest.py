@@ -13,6 +13,7 @@ from scripts.control_plane.build import assets
 from scripts.control_plane.cluster import ControlPlane
 from scripts.control_plane.golang import BuildError
 from scripts.control_plane.nodeagent import NodeAgent
+from tests.cluster.kubectl import Kubectl
 from tests.support.components import lacking
 
 if TYPE_CHECKING:
@@ -144,3 +145,40 @@ def virtual_kubelet(control_plane: ControlPlane, tmp_path: Path) -> Iterator[Sta
     yield start
     for agent in agents:
         agent.remove()
+
+
+@pytest.fixture(scope="session")
+def mock_node(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeAgent]:
+    """A node whose containers exist in memory."""
+    folder = tmp_path_factory.mktemp("mock-node")
+    user = control_plane.kubeconfig("virtual-kubelet", ("system:masters",))
+    arguments = ("--provider", "mock", "--port", "0", "--cert-dir", str(folder), "--cluster-dns", "10.96.0.10")
+    agent = NodeAgent(control_plane.api, "mock-node", user, folder, arguments=arguments)
+    agent.start()
+    agent.wait_ready()
+    yield agent
+    agent.remove()
+
+
+@pytest.fixture
+def kubectl(control_plane: ControlPlane, namespace: str, process_node: NodeAgent) -> Kubectl:
+    """kubectl, and pods that are processes."""
+    return Kubectl(control_plane, namespace, process_node.node)
+
+
+@pytest.fixture(params=["process", "mock"])
+def either(request: pytest.FixtureRequest, control_plane: ControlPlane, namespace: str) -> Kubectl:
+    """kubectl, and pods of each provider."""
+    agent: NodeAgent = request.getfixturevalue(f"{request.param}_node")
+    return Kubectl(control_plane, namespace, agent.node)
+
+
+@pytest.fixture
+def bundle(control_plane: ControlPlane, namespace: str) -> Iterator[str]:
+    """The name of a cluster trust bundle."""
+    name = f"bundle-{namespace}"
+    path = "/apis/certificates.k8s.io/v1beta1/clustertrustbundles"
+    trusted = (control_plane.layout.pki / "ca.crt").read_text()
+    control_plane.api.request("POST", path, {"metadata": {"name": name}, "spec": {"trustBundle": trusted}})
+    yield name
+    control_plane.api.request("DELETE", f"{path}/{name}")

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import base64
+import time
+from collections.abc import Callable
 from typing import Any
 
-from tests.cluster.kubectl import Kubectl, Object
+from tests.cluster.kubectl import Kubectl, Object, until
 
 BINARY = bytes(range(256))
+SLEEP = "exec sleep 1000"
+EDIT_SECONDS = 2.0
+"""How long a change may take to be seen in a running pod."""
+
 LARGE = "0123456789abcdef" * 60_000
 """960 000 characters: with its name as much as an object may hold."""
 
@@ -179,3 +185,62 @@ def everything(node: str, bundle: str, command: list[str]) -> Object:
             "volumes": [*volumes, {**every, "projected": {**every["projected"], "sources": sources}}],
         },
     }
+
+
+class Inside:
+    """Looks into a container of either provider: paths of a process begin in its own root folder."""
+
+    def __init__(self, kubectl: Kubectl, pod: str, container: str = "main") -> None:
+        self._kubectl = kubectl
+        self._target = ("exec", pod, "-c", container, "--")
+        self._prefix = "" if kubectl.node.startswith("mock") else "."
+
+    def bytes(self, path: str) -> bytes:
+        done = self._kubectl.run(*self._target, "cat", f"{self._prefix}{path}")
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def text(self, path: str) -> str:
+        return self.bytes(path).decode()
+
+    def has(self, path: str) -> bool:
+        return self._kubectl.run(*self._target, "cat", f"{self._prefix}{path}").returncode == 0
+
+    def listing(self, path: str) -> str:
+        done = self._kubectl.run(*self._target, "ls", "-l", f"{self._prefix}{path}")
+        assert done.returncode == 0, done.stderr
+        return done.stdout.decode()
+
+    def environment(self) -> dict[str, str]:
+        done = self._kubectl.run(*self._target, "env")
+        assert done.returncode == 0, done.stderr
+        return dict(line.split("=", 1) for line in done.stdout.decode().splitlines() if "=" in line)
+
+
+def start(kubectl: Kubectl, name: str = "web", *, phase: str = "Running", **fields: Any) -> Object:
+    """A pod that sleeps."""
+    return kubectl.start_pod(name, SLEEP, phase=phase, **fields)
+
+
+def mounted(*volumes: Object) -> dict[str, Any]:
+    """The fields of a pod that has each volume at `/etc/NAME`."""
+    mounts = [{"name": volume["name"], "mountPath": f"/etc/{volume['name']}"} for volume in volumes]
+    return {"volumes": list(volumes), "container": {"volumeMounts": mounts}}
+
+
+def seconds_until(holds: Callable[[], bool]) -> float:
+    began = time.monotonic()
+    until(holds)
+    return time.monotonic() - began
+
+
+def waiting(kubectl: Kubectl, name: str = "web") -> Object:
+    """Why the first container of a pod waits."""
+    statuses = kubectl.get("pod", name)["status"].get("containerStatuses", [{}])
+    found: Object = statuses[0].get("state", {}).get("waiting", {})
+    return found
+
+
+def reasons(kubectl: Kubectl, name: str = "web") -> set[str]:
+    events = kubectl.get("events", "--field-selector", f"involvedObject.name={name}")["items"]
+    return {event["reason"] for event in events}
