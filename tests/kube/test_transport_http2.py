@@ -164,6 +164,20 @@ async def test_credentials_are_renewed_and_what_runs_with_the_old_ones_goes_on(t
         assert not server.connections[1].lost
 
 
+async def test_what_runs_with_old_credentials_ends_with_the_transport_too(tmp_path: Path) -> None:
+    async with connected(tmp_path) as (transport, server), contextlib.AsyncExitStack() as streams:
+        old = await streams.enter_async_context(transport.stream(WATCH, silence_seconds=10.0))
+        kubeconfig(tmp_path, server.port, "second")
+        await transport.renew()
+        new = await streams.enter_async_context(transport.stream(WATCH, silence_seconds=10.0))
+        await transport.close()
+        for stream in (old, new):
+            with pytest.raises(ConnectionAbortedError):
+                await anext(stream.chunks)
+        await server.until(lambda: all(connection.lost for connection in server.connections))
+        assert len(server.connections) == 2
+
+
 async def test_what_is_busy_and_what_the_server_cannot_have_over_http2_goes_over_http1(tmp_path: Path) -> None:
     seen: list[tuple[str, tuple[int, int]]] = []
 

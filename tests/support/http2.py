@@ -12,7 +12,7 @@ from typing import Any, cast
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
-from h2.events import ConnectionTerminated, Event, PingReceived, RequestReceived, StreamReset
+from h2.events import ConnectionTerminated, Event, PingAckReceived, PingReceived, RequestReceived, StreamReset
 from h2.settings import SettingCodes, Settings
 from hyperframe.frame import GoAwayFrame
 
@@ -31,6 +31,7 @@ class ServerSide:
         self.requests: dict[int, dict[str, str]] = {}
         self.resets: dict[int, int] = {}
         self.pings = 0
+        self.pongs = 0
         self.goodbye: int | None = None
         self.mute = False
         self.lost = False
@@ -84,6 +85,10 @@ class ServerSide:
         self._frames.reset_stream(number, code)
         self._flush()
 
+    def ping(self) -> None:
+        self._frames.ping(bytes(8))
+        self._flush()
+
     def go_away(self, last: int, code: ErrorCodes = ErrorCodes.NO_ERROR) -> None:
         """As when a server shuts down, or wants its clients to spread over others."""
         self._write(GoAwayFrame(0, last_stream_id=last, error_code=code).serialize())
@@ -99,6 +104,8 @@ class ServerSide:
                 self.resets[event.stream_id] = int(event.error_code or 0)
             case PingReceived():
                 self.pings += 1
+            case PingAckReceived():
+                self.pongs += 1
             case ConnectionTerminated():
                 self.goodbye = int(event.error_code or 0)
 
@@ -123,7 +130,7 @@ class Wire(asyncio.Transport):
 
     def __init__(self, client: asyncio.Protocol, *, most_streams: int = 100) -> None:
         super().__init__({"ssl_object": Agreed()})
-        self.server = ServerSide(self._deliver, self.cut, most_streams=most_streams)
+        self.server = ServerSide(self.deliver, self.cut, most_streams=most_streams)
         self.paused = False
         self._client = client
         self._closed = False
@@ -162,7 +169,8 @@ class Wire(asyncio.Transport):
             self._closed = self.server.lost = True
             asyncio.get_running_loop().call_soon(self._client.connection_lost, error)
 
-    def _deliver(self, data: bytes) -> None:
+    def deliver(self, data: bytes) -> None:
+        """Let something arrive at the client in the next round."""
         self._waiting += data
         asyncio.get_running_loop().call_soon(self._arrive)
 

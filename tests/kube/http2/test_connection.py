@@ -286,10 +286,33 @@ async def test_a_server_that_reads_nothing_is_not_answered_any_more() -> None:
 async def test_pushed_answers_are_forbidden() -> None:
     connection, wire = await connected()
     [stream] = await answered(connection, wire.server)
-    wire._deliver(PushPromiseFrame(1, promised_stream_id=2, data=b"\x88", flags=["END_HEADERS"]).serialize())
+    request = b"\x82\x87\x84\x41\x04here"  # GET https / here
+    wire.deliver(PushPromiseFrame(1, promised_stream_id=2, data=request, flags=["END_HEADERS"]).serialize())
     with pytest.raises(ConnectionError, match="not HTTP/2"):
         await anext(stream)
     assert wire.server.goodbye == ErrorCodes.PROTOCOL_ERROR
+
+
+@virtual_time
+async def test_a_status_that_is_none_fails_its_stream() -> None:
+    connection, wire = await connected()
+    odd, [other] = ask(connection)[0], await answered(connection, wire.server)
+    wire.deliver(HeadersFrame(odd.number, b"\x08\x03abc", flags=["END_HEADERS"]).serialize())
+    with pytest.raises(ConnectionError, match="abc"):
+        await odd.answered()
+    wire.server.send(other.number, b"one")
+    assert await anext(other) == b"one"
+
+
+@virtual_time
+async def test_what_was_to_be_sent_before_a_goaway_is_sent() -> None:
+    connection, wire = await connected()
+    [stream] = await answered(connection, wire.server)
+    wire.server.ping()
+    wire.server.go_away(stream.number)
+    wire.server.send(stream.number, b"one")
+    assert await anext(stream) == b"one"
+    assert wire.server.pongs == 1
 
 
 @virtual_time
@@ -341,7 +364,7 @@ def test_whatever_the_server_sends_each_stream_ends_or_fails_as_expected(sent: l
         wire.server.mute = True
         wire.write = lambda data: None  # type: ignore[method-assign]
         for piece in sent:
-            wire._deliver(piece)
+            wire.deliver(piece)
             await asyncio.sleep(0)
         for stream in streams:
             with contextlib.suppress(OSError):
