@@ -12,6 +12,7 @@ from scripts.control_plane.cluster import ControlPlane
 from scripts.control_plane.nodeagent import NodeAgent
 from tests.cluster.kubectl import Kubectl, Object, until
 from tests.cluster.kubeletclient import ask
+from tests.cluster.ledger import LedgerFolder
 from tests.cluster.materials import (
     EDIT_SECONDS,
     Inside,
@@ -209,3 +210,38 @@ def test_a_restart_keeps_files_and_goes_on_with_updates_and_no_old_file_comes_ba
     agent.start()
     agent.wait_ready()
     until(lambda: not any(uid in str(path) for path in folder.rglob("*")), 60)
+
+
+def test_pods_that_outlive_the_process_have_their_files_updated_by_the_next_one(
+    control_plane: ControlPlane, namespace: str, virtual_kubelet: StartVirtualKubelet, tmp_path: Path
+) -> None:
+    ledger = LedgerFolder(tmp_path)
+    agent = virtual_kubelet("--provider", "ledger", config=ledger.settings(), environment=ledger.environment)
+    kubectl = Kubectl(control_plane, namespace, agent.node)
+    put(kubectl, config_map("settings", {"level": "1", "old": "x"}), secret("login", {"password": b"pw"}))
+    volumes = mounted(
+        {"name": "map", "configMap": {"name": "settings"}},
+        {"name": "sec", "secret": {"secretName": "login"}},
+        {"name": "scratch", "emptyDir": {}},
+    )
+    uid = start(kubectl, **volumes)["metadata"]["uid"]
+    folder = ledger.pods_folder / "volumes" / "pods" / uid / "volumes"
+    level = folder / "kubernetes.io~configmap" / "map" / "level"
+    password = folder / "kubernetes.io~secret" / "sec" / "password"
+    kept = folder / "kubernetes.io~empty-dir" / "scratch" / "file"
+    kept.write_text("mine")
+    was_read = [level.read_text(), password.read_text()]
+    agent.kill()
+    assert [level.read_text(), password.read_text()] == was_read == ["1", "pw"], "the containers go on with their files"
+    put(kubectl, config_map("settings", {"level": "2"}))
+    agent.start()
+    agent.wait_ready()
+    until(lambda: level.read_text() == "2")
+    assert not (level.parent / "old").exists()
+    assert (kept.read_text(), password.read_text()) == ("mine", "pw")
+    put(kubectl, config_map("settings", {"level": "3"}))
+    assert seconds_until(lambda: level.read_text() == "3") < EDIT_SECONDS
+    assert ledger.started_twice() == []
+    kubectl("delete", "pod", "web")
+    until(lambda: not folder.exists())
+    assert f"pods/{uid}" not in Path("/proc/self/mountinfo").read_text()

@@ -1,13 +1,14 @@
 """A provider for tests whose pods outlive the process: a folder with one file per pod, and a list of every start.
 
 The folder stands for a back end that goes on running while virtual-kubelet is killed and started again. What it must
-never show is a pod in `starts` twice, or a file of a pod that the cluster does not know.
+never show is a pod in `starts` twice, or a file of a pod that the cluster does not know. The pods' volumes are in
+`volumes` below it, where a container of theirs would have them mounted.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import msgspec
@@ -24,6 +25,7 @@ from vk_core.api.podstatus import (
     PodStatus,
 )
 from vk_core.errors import NotFound
+from vk_core.host import MOUNTABLE_KINDS, HostVolumes, PodVolumes
 from vk_core.provider import PodCallback, ProviderContext, ProviderPlugin
 
 
@@ -43,6 +45,15 @@ class Ledger:
         self._folder = Path(context.settings.folder)
         self._starts = self._folder / "starts"
         self._notify: PodCallback = lambda _pod: None
+        self._materials = context.materials
+        self._host = HostVolumes(self._folder / "volumes", log=context.log)
+        self._volumes: dict[str, PodVolumes] = {}
+
+    def mountable_volumes(self) -> Collection[str]:
+        return MOUNTABLE_KINDS
+
+    async def close(self) -> None:
+        await self._host.close()
 
     def notify_pods(self, notify: PodCallback) -> None:
         self._notify = notify
@@ -54,12 +65,20 @@ class Ledger:
         path = self._path(pod.metadata.uid)
         if path.exists():
             return
+        await self._open(pod)
         with self._starts.open("a") as starts:
             starts.write(f"{pod.metadata.uid}\n")
         pod = replace(pod, status=_status(pod, running=True))
         self._write(pod)
         await asyncio.sleep(self._settings.start_seconds)
         self._notify(pod)
+
+    async def adopt_pod(self, pod: Pod) -> None:
+        await self._open(pod)
+
+    async def _open(self, pod: Pod) -> None:
+        if pod.spec.volumes:
+            self._volumes[pod.metadata.uid] = await self._host.open(self._materials.of(pod))
 
     async def update_pod(self, pod: Pod) -> None:
         known = await self.get_pod(PodKey.of(pod))
@@ -69,6 +88,9 @@ class Ledger:
         known = await self.get_pod(PodKey.of(pod))
         await asyncio.sleep(min(self._settings.stop_seconds, grace_period_seconds))
         self._path(pod.metadata.uid).unlink(missing_ok=True)
+        if pod.metadata.uid in self._volumes:
+            await self._volumes.pop(pod.metadata.uid).tear_down()
+        await self._host.sweep({path.stem for path in self._folder.glob("*.json")})
         self._notify(replace(known, status=_status(known, running=False)))
 
     async def get_pod(self, key: PodKey) -> Pod:
