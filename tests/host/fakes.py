@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
@@ -99,3 +100,37 @@ def seen(folder: Path) -> dict[str, bytes]:
             continue
         found |= {str(relative / name): (Path(at) / name).read_bytes() for name in names}
     return found
+
+
+def listed(folder: Path) -> list[str]:
+    """The names in a folder, sorted; none if it is not there."""
+    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+
+def points_to(link: Path) -> str:
+    """What a link says."""
+    return str(link.readlink())
+
+
+async def until(met: Callable[[], bool]) -> None:
+    """Wait until something is so on the disk, of which nothing tells; with a deadline."""
+    async with asyncio.timeout(10):
+        while not met():  # noqa: ASYNC110 - a file has no event
+            await asyncio.sleep(0.001)
+
+
+def reads(path: Path, data: bytes) -> Callable[[], bool]:
+    """Whether a file has this content, to wait for."""
+    return lambda: path.exists() and path.read_bytes() == data
+
+
+def shows(folder: Path, contents: Mapping[str, bytes]) -> Callable[[], bool]:
+    """Whether a volume has this content, to wait for; files that change while we look are no answer yet."""
+
+    def is_shown() -> bool:
+        try:
+            return seen(folder) == contents
+        except FileNotFoundError:
+            return False
+
+    return is_shown

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.host.fakes import seen
+from tests.host.fakes import listed, points_to, seen
 from vk_core.host import atomicwriter
 from vk_core.host.atomicwriter import DATA, arrange, current, purge, write
 from vk_core.host.beneath import Folder, Held, write_new_file
@@ -79,35 +79,35 @@ def test_a_volume_goes_from_any_state_to_any_other(
             tidy(volume)
             model = files
             assert seen(volume) == model
-            assert {name for name in os.listdir(volume) if not name.startswith("..")} == {
+            assert {name for name in listed(volume) if not name.startswith("..")} == {
                 path.split("/")[0] for path in model
             }
         else:
             with pytest.raises(ValueError, match="path"):
                 put(volume, files)
-    assert not os.listdir(outside)
+    assert not listed(outside)
 
 
 def test_the_layout_is_that_of_a_kubelet(tmp_path: Path) -> None:
     put(tmp_path, {"a": b"1", "b/c": b"2"})
 
-    generation = os.readlink(tmp_path / DATA)
+    generation = points_to(tmp_path / DATA)
     assert (tmp_path / generation).is_dir()
-    assert {name: os.readlink(tmp_path / name) for name in ("a", "b")} == {"a": "..data/a", "b": "..data/b"}
-    assert sorted(os.listdir(tmp_path)) == sorted([generation, DATA, "a", "b"])
+    assert {name: points_to(tmp_path / name) for name in ("a", "b")} == {"a": "..data/a", "b": "..data/b"}
+    assert listed(tmp_path) == sorted([generation, DATA, "a", "b"])
     modes = {name: stat.S_IMODE((tmp_path / DATA / name).stat().st_mode) for name in (".", "a", "b", "b/c")}
     assert modes == {".": 0o755, "a": 0o644, "b": 0o755, "b/c": 0o644}
 
 
 def test_what_has_not_changed_is_not_written_again(tmp_path: Path) -> None:
     assert put(tmp_path, {"a": b"1", "b/c": b"2"})
-    before = os.readlink(tmp_path / DATA)
+    before = points_to(tmp_path / DATA)
 
     assert not put(tmp_path, {"b/c": b"2", "a": b"1"})
-    assert os.readlink(tmp_path / DATA) == before
+    assert points_to(tmp_path / DATA) == before
 
     assert put(tmp_path, {"a": b"1", "b/c": b"2"}, mode=0o600)
-    assert os.readlink(tmp_path / DATA) != before
+    assert points_to(tmp_path / DATA) != before
 
 
 @pytest.mark.parametrize("name", ["a", "b"])
@@ -123,18 +123,18 @@ def test_what_was_damaged_is_written_again(tmp_path: Path, name: str) -> None:
 
 def test_former_files_stay_for_those_who_are_about_to_open_them_until_they_are_purged(tmp_path: Path) -> None:
     put(tmp_path, {"a": b"1"})
-    former = tmp_path / os.readlink(tmp_path / DATA)
+    former = tmp_path / points_to(tmp_path / DATA)
     put(tmp_path, {"a": b"2"})
     tidy(tmp_path, former.name)
     assert (former / "a").read_bytes() == b"1"
 
     tidy(tmp_path)
-    assert sorted(os.listdir(tmp_path)) == sorted([os.readlink(tmp_path / DATA), DATA, "a"])
+    assert listed(tmp_path) == sorted([points_to(tmp_path / DATA), DATA, "a"])
 
 
 def test_a_volume_that_cannot_be_written_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(tmp_path, {"a": b"1"})
-    before = sorted(os.listdir(tmp_path))
+    before = listed(tmp_path)
 
     def full(parent: Held, name: str, data: bytes) -> Held:
         if name == "c":
@@ -145,7 +145,7 @@ def test_a_volume_that_cannot_be_written_stays_as_it_is(tmp_path: Path, monkeypa
     with pytest.raises(OSError, match="No space left"):
         put(tmp_path, {"a": b"2", "b/c": b"3"})
 
-    assert sorted(os.listdir(tmp_path)) == before
+    assert listed(tmp_path) == before
     assert seen(tmp_path) == {"a": b"1"}
 
 
@@ -195,4 +195,4 @@ def test_a_process_that_is_killed_leaves_complete_files_and_the_next_one_repairs
         put(tmp_path, {"a": b"1"})
         tidy(tmp_path)
         assert seen(tmp_path) == {"a": b"1"}
-        assert len(os.listdir(tmp_path)) == 3
+        assert len(listed(tmp_path)) == 3

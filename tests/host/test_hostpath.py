@@ -21,7 +21,9 @@ def things(tmp_path: Path) -> dict[str, Path]:
     with socket.socket(socket.AF_UNIX) as made:
         made.bind(str(tmp_path / "socket"))
     (tmp_path / "link").symlink_to("folder")
-    return {name: tmp_path / name for name in ("folder", "file", "socket", "link", "none")} | {"null": Path("/dev/null")}
+    return {name: tmp_path / name for name in ("folder", "file", "socket", "link", "none")} | {
+        "null": Path("/dev/null")
+    }
 
 
 @pytest.mark.parametrize("kind", KINDS)

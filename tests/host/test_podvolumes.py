@@ -9,7 +9,7 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -17,11 +17,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.host.conftest import UNPRIVILEGED
-from tests.host.fakes import FakeMaterials, files, seen
+from tests.host.fakes import FakeMaterials, files, listed, points_to, reads, seen, shows, until
 from vk_core.api.volumes import PersistentVolumeClaimVolumeSource
 from vk_core.errors import Conflict, InvalidInput, MaterialMissing, Unavailable
-from vk_core.host import HostVolumes, PodVolumes, volumewriter
+from vk_core.host import HostVolumes, atomicwriter
 from vk_core.host.beneath import Folder
+from vk_core.host.ownership import Ownership
 from vk_core.host.subpaths import find
 from vk_core.provider.materials import (
     EmptyDirVolume,
@@ -30,23 +31,13 @@ from vk_core.provider.materials import (
     ImageVolume,
     Mount,
     OtherVolume,
+    VolumeFile,
 )
 from vk_core.testing import make_pod
 
 NOTHING = Environment({})
 CONFIG = "volumes/kubernetes.io~configmap"
 EMPTY = "volumes/kubernetes.io~empty-dir"
-
-
-async def until(met: Callable[[], bool]) -> None:
-    """Wait until something is so, with a deadline."""
-    async with asyncio.timeout(10):
-        while not met():
-            await asyncio.sleep(0.001)
-
-
-def reads(path: Path, data: bytes) -> Callable[[], bool]:
-    return lambda: path.exists() and path.read_bytes() == data
 
 
 async def test_every_kind_of_files_is_where_a_kubelet_has_it(volumes: HostVolumes) -> None:
@@ -76,7 +67,7 @@ async def test_a_change_is_in_the_files_at_once(volumes: HostVolumes) -> None:
     await until(reads(opened.folder / CONFIG / "c" / "a", b"2"))
 
     assert time.monotonic() - changed < 1  # it takes about 3 ms
-    await until(lambda: seen(opened.folder / CONFIG / "c") == {"a": b"2", "new": b"2"})
+    await until(shows(opened.folder / CONFIG / "c", {"a": b"2", "new": b"2"}))
 
 
 async def test_many_changes_at_once_are_written_once_or_twice(unprivileged: HostVolumes) -> None:
@@ -94,15 +85,15 @@ async def test_many_changes_at_once_are_written_once_or_twice(unprivileged: Host
 async def test_former_contents_are_gone_after_a_while(
     unprivileged: HostVolumes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(volumewriter, "KEPT_SECONDS", 0.0)
+    monkeypatch.setattr("vk_core.host.volumewriter.KEPT_SECONDS", 0.0)
     monkeypatch.setattr("vk_core.host.podvolumes.KEPT_SECONDS", 0.01)
     materials = FakeMaterials(files("c", {"a": b"1"}))
     opened = await unprivileged.open(materials)
 
     materials.change(files("c", {"a": b"2"}))
 
-    await until(lambda: seen(opened.folder / CONFIG / "c") == {"a": b"2"})
-    await until(lambda: len(os.listdir(opened.folder / CONFIG / "c")) == 3)
+    await until(shows(opened.folder / CONFIG / "c", {"a": b"2"}))
+    await until(lambda: len(listed(opened.folder / CONFIG / "c")) == 3)
 
 
 async def test_a_reader_in_a_loop_never_misses_a_file_and_never_sees_some_old_and_some_new(
@@ -141,12 +132,12 @@ async def test_a_reader_in_a_loop_never_misses_a_file_and_never_sees_some_old_an
 async def test_what_has_not_changed_is_left_alone(unprivileged: HostVolumes) -> None:
     materials = FakeMaterials(files("c", {"a": b"1"}), files("d", {"a": b"1"}))
     opened = await unprivileged.open(materials)
-    before = os.readlink(opened.folder / CONFIG / "c" / "..data")
+    before = points_to(opened.folder / CONFIG / "c" / "..data")
 
     materials.change(files("d", {"a": b"2"}))
     await until(reads(opened.folder / CONFIG / "d" / "a", b"2"))
 
-    assert os.readlink(opened.folder / CONFIG / "c" / "..data") == before
+    assert points_to(opened.folder / CONFIG / "c" / "..data") == before
 
 
 async def test_a_mandatory_object_that_vanishes_keeps_its_files_and_holds_up_no_other(
@@ -180,20 +171,18 @@ async def test_what_cannot_be_written_now_is_tried_again(
     monkeypatch.setattr("vk_core.host.podvolumes._FIRST_RETRY_SECONDS", 0.01)
     materials = FakeMaterials(files("c", {"a": b"1"}))
     opened = await unprivileged.open(materials)
-    write, failures = volumewriter.atomicwriter.write, iter(range(3))
+    write, failures = atomicwriter.write, iter(range(3))
 
-    def full(*arguments: object) -> bool:
+    def full(volume: Folder, contents: Mapping[atomicwriter.Parts, VolumeFile], ownership: Ownership) -> bool:
         if next(failures, None) is not None:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return write(*arguments)  # type: ignore[arg-type]
+        return write(volume, contents, ownership)
 
-    monkeypatch.setattr(volumewriter.atomicwriter, "write", full)
+    monkeypatch.setattr(atomicwriter, "write", full)
     materials.change(files("c", {"a": b"secret"}))
 
     await until(reads(opened.folder / CONFIG / "c" / "a", b"secret"))
-    assert caplog.messages[0] == (
-        "pod default/web: the volume c cannot be brought up to date: No space left on device"
-    )
+    assert caplog.messages[0] == ("pod default/web: the volume c cannot be brought up to date: No space left on device")
     assert "secret" not in caplog.text
 
 
@@ -262,7 +251,7 @@ async def test_a_volume_that_cannot_be_made_here_is_named_with_its_kind(
         await unprivileged.open(FakeMaterials(files("c", {"a": b"1"}), volume))
 
     assert raised.value.reason == "FailedMount"
-    assert not list(base.glob("pods/*"))
+    assert not listed(base / "pods")
 
 
 async def test_a_pod_that_cannot_be_laid_out_leaves_nothing_behind(unprivileged: HostVolumes, base: Path) -> None:
@@ -271,12 +260,12 @@ async def test_a_pod_that_cannot_be_laid_out_leaves_nothing_behind(unprivileged:
     with pytest.raises(MaterialMissing, match=f"hostPath type check failed: {base}/none is not a directory"):
         await unprivileged.open(materials)
 
-    assert not list(base.glob("pods/*"))
+    assert not listed(base / "pods")
 
 
 @pytest.mark.parametrize("path", ["../x", "/etc/x", "a/../../x", "..data/x", "..x", "a//b", "a\0b", ""])
 async def test_no_item_path_leads_out_of_the_volume(unprivileged: HostVolumes, base: Path, path: str) -> None:
-    with pytest.raises(MaterialMissing, match='MountVolume.SetUp failed for volume "c" : the path'):
+    with pytest.raises(MaterialMissing, match=r'MountVolume\.SetUp failed for volume "c" : the path'):
         await unprivileged.open(FakeMaterials(files("c", {path: b"1"})))
 
 
@@ -346,15 +335,15 @@ async def test_a_part_of_files_that_is_not_there_is_an_empty_folder_until_it_is(
 
     (mount,) = await opened.mounts("main", NOTHING)
     assert mount.is_directory
-    assert not os.listdir(mount.host_path)
+    assert not listed(mount.host_path)
 
     materials.change(files("c", {"a/b": b"1"}))
-    await until(lambda: seen(opened.folder / CONFIG / "c") == {"a/b": b"1"})
+    await until(shows(opened.folder / CONFIG / "c", {"a/b": b"1"}))
     (mount,) = await opened.mounts("main", NOTHING)
     assert mount.host_path.read_bytes() == b"1"
 
     materials.change(files("c", {}))
-    await until(lambda: seen(opened.folder / CONFIG / "c") == {})
+    await until(shows(opened.folder / CONFIG / "c", {}))
     (mount,) = await opened.mounts("main", NOTHING)
     assert mount.is_directory
     await opened.tear_down()
@@ -399,7 +388,7 @@ async def test_no_sub_path_leads_out_of_the_volume(volumes: HostVolumes, base: P
         await opened.mounts("main", NOTHING)
 
     assert (raised.value.reason, raised.value.container_name) == ("CreateContainerConfigError", "main")
-    assert not os.listdir(outside)
+    assert not listed(outside)
     assert not (base / "made").exists()
 
 
@@ -434,7 +423,7 @@ def test_every_sub_path_is_below_the_volume_or_refused(
         path, volume = asyncio.run(mounted())
         assert path == volume.joinpath(*model)
         assert path.is_dir()
-    assert not os.listdir(outside)
+    assert not listed(outside)
 
 
 async def test_a_mount_of_a_volume_that_the_pod_does_not_have_is_refused(unprivileged: HostVolumes) -> None:
@@ -525,5 +514,3 @@ def test_what_was_found_is_held_whatever_takes_its_name(tmp_path: Path) -> None:
         (tmp_path / "a").rename(tmp_path / "moved")
         (tmp_path / "a").symlink_to("/etc")
         assert found.status.st_ino == inode
-
-

@@ -94,7 +94,9 @@ def detach_below(folder: Folder) -> None:
         mounts = mounted_below(folder)
         if not mounts:
             return
-        for mount in reversed(mounts):
+        # From above: with a mount goes all that is mounted in it. Taken one by one from below, what is mounted in a
+        # shared mount would be unmounted in all others of its group, also where the host has it.
+        for mount in sorted(mounts, key=_depth):
             _detach_if_there(folder, mount)
     raise OSError(errno.EBUSY, "a mount cannot be removed", os.fsdecode(mounts[-1].path))
 
@@ -114,6 +116,10 @@ def _detach_if_there(folder: Folder, mount: MountPoint) -> None:
         # Below another mount, gone together with it, or its name was swapped: the next look at the list tells.
         if error.errno not in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:
             raise
+
+
+def _depth(mount: MountPoint) -> int:
+    return mount.path.count(b"/")
 
 
 def _mount(source: str | None, target: str, kind: str | None, flags: int, options: str | None) -> None:

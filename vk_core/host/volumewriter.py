@@ -18,7 +18,6 @@ from vk_core.host.sizes import huge_page_size, memory_size
 from vk_core.host.volumefolders import MountFolder, huge_pages, make_shared_folder, open_files_folder, tmpfs
 from vk_core.provider.materials import EmptyDirVolume, FilesVolume, HostPathVolume, VolumeContent, VolumeFile
 
-
 KEPT_SECONDS = 1.0
 """How long contents stay after others have taken their place, for those who were about to open them."""
 
