@@ -1,12 +1,10 @@
-"""Watches of single objects on a real API server: hundreds over a few connections, and gone when nobody follows them."""
+"""Watches of single objects on a real API server: hundreds over a few connections, gone when nobody follows them."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import re
-import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -33,7 +31,7 @@ class Followed:
     def __init__(self, client: KubeClient, namespace: str) -> None:
         self.values: dict[str, str] = {}
         self.told = asyncio.Event()
-        self._informers = [
+        self._informers: list[Informer[ConfigMap, ConfigMap]] = [
             Informer(client, CONFIG_MAPS, self._changed, namespace=namespace, field_selector=f"metadata.name={name}")
             for name in names()
         ]
@@ -70,7 +68,7 @@ def sockets() -> int:
     found = 0
     for descriptor in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(FileNotFoundError):  # the one of the folder itself
-            found += stat.S_ISSOCK(os.stat(int(descriptor.name)).st_mode)
+            found += str(descriptor.readlink()).startswith("socket:")
     return found
 
 
