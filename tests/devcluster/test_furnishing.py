@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.devcluster.client import MERGE, NAMESPACES, Client
+import pytest
+
+from tests.devcluster.client import MERGE, NAMESPACES, Client, config_map
 
 HOME = f"{NAMESPACES}/home"
 CERTIFICATE = f"{HOME}/configmaps/kube-root-ca.crt"
@@ -37,9 +39,13 @@ async def test_what_is_deleted_comes_back_and_what_is_changed_is_restored(client
     assert found(client, "serviceaccounts", "default")["metadata"]["uid"] != account
 
 
-async def test_a_namespace_that_is_deleted_stays_empty(client: Client) -> None:
+async def test_a_namespace_that_is_deleted_stays_empty(client: Client, caplog: pytest.LogCaptureFixture) -> None:
     await client.post(NAMESPACES, {"metadata": {"name": "home"}})
+    await client.post(f"{HOME}/configmaps", config_map("held", metadata={"finalizers": ["a/b"]}))
     await client.delete(HOME)
+    await client.until(lambda: len(client.cluster.objects("configmaps", "home")) == 1)
+    await client.patch(f"{HOME}/configmaps/held", {"metadata": {"finalizers": None}}, MERGE)
     await client.gone("namespaces", "home")
     assert not client.cluster.objects("configmaps", "home")
     assert not client.cluster.objects("serviceaccounts", "home")
+    assert not caplog.records

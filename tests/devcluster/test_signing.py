@@ -86,6 +86,13 @@ async def test_what_is_approved_is_signed_by_the_clusters_authority(client: Clie
     assert row["cells"][2:] == ["kubernetes.io/kubelet-serving", "kubernetes-admin", "15m", "Approved,Issued"]
 
 
+async def test_nobody_can_say_by_themselves_who_asks(client: Client) -> None:
+    claimed = request(username="system:node:n", uid="u", groups=["system:nodes"], extra={"a": ["b"]})
+    spec = (await client.post(CSRS, claimed)).body["spec"]
+    assert (spec["username"], spec["groups"]) == ("kubernetes-admin", ["system:masters", "system:authenticated"])
+    assert not {"uid", "extra"} & set(spec)
+
+
 async def test_nothing_is_signed_unasked(client: Client) -> None:
     await client.post(CSRS, request())
     await decide(client, {**APPROVED, "type": "Denied"})

@@ -44,6 +44,16 @@ def mounting(**mount: Any) -> JSON:
     return pod(containers=[{"name": "c", "image": "x", "volumeMounts": mounts}], volumes=[{"name": "v"}])
 
 
+def twice(body: JSON) -> JSON:
+    body["spec"]["containers"][0]["volumeMounts"] *= 2
+    return body
+
+
+def privileged(body: JSON) -> JSON:
+    body["spec"]["containers"][0]["securityContext"] = {"privileged": True}
+    return body
+
+
 REFUSED = [
     (pod(volumes=[{"name": "v"}, {"name": "v"}]), 'spec.volumes[1].name: Duplicate value: "v"'),
     (pod(volumes=[{"emptyDir": {}}]), "spec.volumes[0].name: Required value"),
@@ -159,6 +169,7 @@ REFUSED = [
     (volume(csi={}), "spec.volumes[0].csi.driver: Required value"),
     (mounting(name="w"), 'spec.containers[0].volumeMounts[0].name: Not found: "w"'),
     (mounting(mountPath=""), "spec.containers[0].volumeMounts[0].mountPath: Required value"),
+    (twice(mounting()), 'spec.containers[0].volumeMounts[1].mountPath: Invalid value: "/v": must be unique'),
     (mounting(subPath="/a"), 'volumeMounts.subPath: Invalid value: "/a": must be a relative path'),
     (mounting(subPath="a/../b"), "volumeMounts.subPath: Invalid value: \"a/../b\": must not contain '..'"),
     (mounting(subPathExpr="../a"), "volumeMounts.subPathExpr: Invalid value: \"../a\": must not contain '..'"),
@@ -201,6 +212,7 @@ async def test_a_volume_that_cannot_be_is_refused(client: Client, body: JSON, me
         resource(resource="limits.hugepages-2Mi", divisor="1Mi"),
         projected(),
         projected({}),
+        projected({"secret": {"name": "a", "items": [{"key": "a", "path": "a"}, {"key": "b", "path": "a"}]}}),
         projected(
             {"configMap": {"name": "a", "items": [{"key": "a", "path": "t"}]}}, {"serviceAccountToken": {"path": "t"}}
         ),
@@ -209,6 +221,7 @@ async def test_a_volume_that_cannot_be_is_refused(client: Client, body: JSON, me
         volume(hostPath={"path": "a"}),
         volume(azureFile={}),
         mounting(mountPath="v/x"),
+        privileged(mounting(mountPropagation="Bidirectional")),
         mounting(subPathExpr="$(A)", recursiveReadOnly="IfPossible", readOnly=True, mountPropagation="None"),
     ],
 )

@@ -156,7 +156,9 @@ async def test_a_watch_of_one_object_is_not_woken_by_others(client: Client) -> N
     """Nodes watch every config map of their pods by itself: hundreds of watches, of which a change concerns one."""
     version = await version_now(client)
     told: list[str] = []
+    still: list[str] = []
     store = client.cluster.store
+    store.listen_to(lambda change: still.append(change.type), CONFIG_MAPS, ("default", "a"))
     stop = store.listen_to(lambda change: told.append(change.type), CONFIG_MAPS, ("default", "a"))
     query = f"resourceVersion={version}&fieldSelector=metadata.name%3Da"
     async with client.watch(CONFIGMAPS, query) as events:
@@ -169,6 +171,7 @@ async def test_a_watch_of_one_object_is_not_woken_by_others(client: Client) -> N
     stop()
     await client.post(CONFIGMAPS, config_map("a"))
     assert told == ["ADDED", "DELETED"]
+    assert still == ["ADDED", "DELETED", "ADDED"]
 
 
 async def test_a_bookmark_is_of_now_although_others_changed_only(
@@ -192,6 +195,7 @@ async def test_single_objects_are_listed_and_watched_by_name(client: Client, plu
         body = {"metadata": {"name": name}, **({"spec": {"ports": [{"port": 80}]}} if plural == "services" else {})}
         assert (await client.post(path, body)).code == 201
     assert (await client.get(f"{path}?fieldSelector=metadata.name%3Da")).names == ["a"]
+    assert (await client.get(f"/api/v1/{plural}?fieldSelector=metadata.name%3Da")).names == ["a"]
     async with client.watch(path, "fieldSelector=metadata.name%3Da") as events:
         assert await events.summary() == ("ADDED", "a")
         await client.delete(f"{path}/b")

@@ -21,7 +21,7 @@ _SEGMENTS = 2
 
 
 def trust_bundle_causes(bundle: Object) -> list[Cause]:
-    """Returns all that is wrong with a bundle, its name included, which depends on its signer."""
+    """Returns all that is wrong with a bundle, its name included, which depends on its signer: neither can change."""
     spec = bundle.get("spec", {})
     name, signer = bundle["metadata"].get("name", ""), spec.get("signerName", "")
     causes = []
@@ -31,14 +31,6 @@ def trust_bundle_causes(bundle: Object) -> list[Cause]:
         causes.extend(signer_causes("spec.signerName", signer))
     hints = _certificate_problems(spec.get("trustBundle", ""))
     return [*causes, *(wrong("spec.trustBundle", _OMITTED, hint) for hint in hints)]
-
-
-def trust_bundle_change(bundle: Object, old: Object) -> list[Cause]:
-    """Returns what may not change: the signer."""
-    signer = bundle.get("spec", {}).get("signerName", "")
-    if signer == old["spec"].get("signerName", ""):
-        return []
-    return [wrong("spec.signerName", signer, "field is immutable")]
 
 
 def bundle_name_problem(name: str, signer: str) -> str | None:

@@ -35,7 +35,7 @@ from vk_core.devcluster.statuses import (
     unsupported,
     wrong,
 )
-from vk_core.devcluster.trustbundles import trust_bundle_causes, trust_bundle_change
+from vk_core.devcluster.trustbundles import trust_bundle_causes
 
 Object = dict[str, Any]
 
@@ -173,7 +173,6 @@ _RULES: dict[Resource, Callable[[Object], list[Cause]]] = {
     SERVICES: _service,
 }
 _CHANGE_RULES: dict[Resource, Callable[[Object, Object], list[Cause]]] = {
-    CLUSTERTRUSTBUNDLES: trust_bundle_change,
     CONFIGMAPS: data_change_causes,
     PODS: pod_update_causes,
     SECRETS: data_change_causes,

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-from tests.devcluster.client import JSON, NODES, PODS, Answer, Client, config_map, node
+from tests.devcluster.client import JSON, NODES, PODS, SECRETS, Answer, Client, config_map, node
 from vk_core.devcluster import DevCluster
 from vk_core.devcluster.registry import Registry
 from vk_core.devcluster.resources import NAMESPACES, SERVICEACCOUNTS
@@ -210,6 +210,27 @@ async def test_a_token_ends_with_its_service_account(client: Client, cluster: De
         assert (await holder.get(PODS)).code == 401
 
 
+@pytest.mark.parametrize(("kind", "path"), [("Node", NODES), ("Secret", SECRETS)])
+async def test_a_token_can_be_bound_to_a_node_or_a_secret(
+    client: Client, cluster: DevCluster, kind: str, path: str
+) -> None:
+    assert (await client.post(path, {"metadata": {"name": "n"}})).code == 201
+    reference = {"kind": kind, "apiVersion": "v1", "name": "n"}
+    answer = await client.post(TOKEN, {"spec": {"boundObjectRef": reference}})
+    assert claims(answer)["kubernetes.io"][kind.lower()]["name"] == "n"
+    async with Client(cluster, answer.body["status"]["token"]) as holder:
+        assert (await holder.get(PODS)).code == 200
+        await client.delete(f"{path}/n")
+        assert (await holder.get(PODS)).code == 401
+
+
+async def test_a_token_of_a_pod_outlives_the_node_it_names(client: Client, cluster: DevCluster, node_name: str) -> None:
+    answer = await client.post(TOKEN, bound(await client.create_pod(nodeName=node_name)))
+    async with Client(cluster, answer.body["status"]["token"]) as holder:
+        await client.delete(f"{NODES}/{node_name}")
+        assert (await holder.get(PODS)).code == 200
+
+
 async def test_a_token_for_somebody_else_is_no_credential_here(client: Client, cluster: DevCluster) -> None:
     token = (await client.post(TOKEN, {"spec": {"audiences": ["x"]}})).body["status"]["token"]
     async with Client(cluster, token) as holder:
@@ -218,6 +239,8 @@ async def test_a_token_for_somebody_else_is_no_credential_here(client: Client, c
     assert (
         here["error"] == f'[invalid bearer token, token audiences ["x"] is invalid for the target audiences ["{API}"]]'
     )
+    own = {"spec": {"token": cluster.token, "audiences": ["x"]}}
+    assert (await client.post(REVIEWS, own)).body["status"]["authenticated"] is False
     there = (await client.post(REVIEWS, {"spec": {"token": token, "audiences": ["y", "x"]}})).body["status"]
     assert (there["authenticated"], there["audiences"]) == (True, ["x"])
 
@@ -241,6 +264,8 @@ async def test_a_token_that_was_not_made_here_is_nobodys(client: Client, cluster
     ):
         async with Client(cluster, bad) as holder:
             assert (await holder.get(PODS)).code == 401
+    basic = await client.request("GET", PODS, headers={"Authorization": f"Basic {token}"})
+    assert basic.code == 401
     review = await client.post(REVIEWS, {"spec": {"token": f"{header}.{forged}.{signature}"}})
     assert review.body["status"] == {"authenticated": False, "user": {}, "error": "invalid bearer token"}
     assert (await client.post(REVIEWS, {"spec": {}})).code == 400
