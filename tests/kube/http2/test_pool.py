@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from h2.errors import ErrorCodes
@@ -23,6 +25,16 @@ HEADERS = [
     (b"user-agent", b"virtual-kubelet/test"),
 ]
 NUMBER_OF_FIRST = 1
+
+
+@pytest.fixture(autouse=True)
+async def no_complaints() -> AsyncIterator[None]:
+    """Whatever the loop complains about fails the test, also when it is about something that was thrown away."""
+    complaints: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: complaints.append(context))
+    yield
+    gc.collect()
+    assert complaints == []
 
 
 @contextlib.asynccontextmanager

@@ -281,6 +281,7 @@ class Connection(asyncio.Protocol):
             self._timer.cancel()
         if not self._settled.done():
             self._settled.set_exception(error)
+            self._settled.exception()  # nobody need wait for it
         streams, self._streams = self._streams, {}
         for stream in streams.values():
             # Without an answer nothing was lost but the connection; and each reader raises an error of its own.
