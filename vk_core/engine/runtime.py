@@ -132,6 +132,19 @@ class Finished:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class HandlerFeatures:
+    """What a handler of the runtime can do beyond what all can.
+
+    Attributes:
+        recursive_read_only: mounts that are read-only with everything mounted below them.
+        user_namespaces: pods with users of their own.
+    """
+
+    recursive_read_only: bool = False
+    user_namespaces: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RuntimeState:
     """How the runtime itself is.
 
@@ -141,6 +154,8 @@ class RuntimeState:
         ready: whether it can run containers.
         network_ready: whether pods can get addresses.
         problem: why not, in a sentence; empty when both are.
+        handlers: what its handlers can do, by name (the default one has none); empty if it does not say.
+        supplemental_groups_policy: whether it knows the policy `Strict`.
     """
 
     name: str
@@ -148,6 +163,8 @@ class RuntimeState:
     ready: bool
     network_ready: bool
     problem: str = ""
+    handlers: Mapping[str, HandlerFeatures] = field(default_factory=dict)
+    supplemental_groups_policy: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

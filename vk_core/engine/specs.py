@@ -50,6 +50,7 @@ class ContainerResources:
         cpu_quota_microseconds: CPU time in each period; 0 for no limit.
         cpu_period_microseconds: the period.
         memory_limit_bytes: 0 for no limit.
+        memory_swap_limit_bytes: memory and swap together (cgroup v1); 0 for no limit.
         oom_score_adj: how soon it is killed when memory runs out, -1000 to 1000.
         hugepage_limits_bytes: limits by page size, such as `2MB`.
         unified: further settings of cgroup v2 by file name.
@@ -59,6 +60,7 @@ class ContainerResources:
     cpu_quota_microseconds: int = 0
     cpu_period_microseconds: int = 100_000
     memory_limit_bytes: int = 0
+    memory_swap_limit_bytes: int = 0
     oom_score_adj: int = 0
     hugepage_limits_bytes: Mapping[str, int] = field(default_factory=dict)
     unified: Mapping[str, str] = field(default_factory=dict)
@@ -99,12 +101,15 @@ class SandboxConfig:
         labels: kept by the runtime.
         annotations: kept by the runtime.
         cgroup_parent: the pod's cgroup.
+        resources: what all its containers may use together.
+        overhead: what the sandbox itself uses, by the pod's runtime class; None for nothing worth counting.
         sysctls: kernel parameters.
         namespaces: which it has.
         privileged: whether any of its containers is.
         run_as_user: user of its own process.
         run_as_group: group of its own process.
         supplemental_groups: further groups.
+        supplemental_groups_policy: `Merge` or `Strict`.
         seccomp: its profile.
         selinux: its label.
         runtime_handler: the runtime's handler, by the pod's runtime class; empty for its default.
@@ -123,12 +128,15 @@ class SandboxConfig:
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
     cgroup_parent: str = ""
+    resources: ContainerResources = ContainerResources()
+    overhead: ContainerResources | None = None
     sysctls: Mapping[str, str] = field(default_factory=dict)
     namespaces: Namespaces = Namespaces()
     privileged: bool = False
     run_as_user: int | None = None
     run_as_group: int | None = None
     supplemental_groups: tuple[int, ...] = ()
+    supplemental_groups_policy: str = "Merge"
     seccomp: SecurityProfile = SecurityProfile(type="RuntimeDefault")
     selinux: SELinuxOptions | None = None
     runtime_handler: str = ""
@@ -141,7 +149,7 @@ class ContainerMount:
     Attributes:
         container_path: where in the container.
         host_path: what of the host; None for an image.
-        image: what image; empty for a path of the host.
+        image: what image, as the runtime knows it; empty for a path of the host.
         image_sub_path: what of the image; empty for all.
         read_only: whether the container must not write to it.
         recursive_read_only: whether that holds for mounts below it.
