@@ -37,6 +37,7 @@ def outside(base: Path) -> Iterator[Path]:
         (folder / name).mkdir(parents=True, exist_ok=True)
         (folder / name / "secret").write_bytes(b"of the machine")
         (folder / name).chmod(0o711)
+    (folder / "empty").mkdir()
     (folder / "secret").write_bytes(b"of the machine")
     (folder / "secret").chmod(0o604)
 
@@ -57,7 +58,7 @@ class Container:
     """Plants and moves things in folders until it is stopped; it does not follow its own links, as they are bait."""
 
     def __init__(self, outside: Path, *folders: Path) -> None:
-        self._baits = ("/", *(str(outside / name) for name in (".", "a", "x", "secret", "x/y")))
+        self._baits = ("/", *(str(outside / name) for name in (".", "empty", "x", "secret", "x/y")))
         self._folders = folders
         self._is_done = threading.Event()
         self._thread = threading.Thread(target=self._run)
@@ -182,7 +183,7 @@ async def test_a_swap_of_the_folder_that_is_being_written_leads_nowhere(
         mkdir(name, mode, dir_fd=dir_fd)
         if name.startswith("..2"):
             (volume / name).rmdir()
-            (volume / name).symlink_to(outside)
+            (volume / name).symlink_to(outside / "empty")
 
     monkeypatch.setattr(os, "mkdir", made_and_swapped)
     with pytest.raises(MaterialMissing, match='failed for volume "c"'):

@@ -23,7 +23,6 @@ from vk_core.errors import Conflict, InvalidInput, MaterialMissing, Unavailable
 from vk_core.host import HostVolumes, atomicwriter
 from vk_core.host.beneath import Folder
 from vk_core.host.ownership import Ownership
-from vk_core.host.subpaths import find
 from vk_core.provider.materials import (
     EmptyDirVolume,
     Environment,
@@ -505,12 +504,3 @@ async def test_what_is_asked_for_after_the_end_is_refused_and_makes_nothing(volu
     with pytest.raises(FileNotFoundError):
         await opened.read_file("c", "a")
     assert not opened.folder.exists()
-
-
-def test_what_was_found_is_held_whatever_takes_its_name(tmp_path: Path) -> None:
-    (tmp_path / "a" / "b").mkdir(parents=True)
-    with Folder.at(tmp_path) as root, find(root, ("a", "b")) as found:
-        inode = (tmp_path / "a" / "b").stat().st_ino
-        (tmp_path / "a").rename(tmp_path / "moved")
-        (tmp_path / "a").symlink_to("/etc")
-        assert found.status.st_ino == inode

@@ -42,7 +42,10 @@ def test_a_link_in_the_place_of_a_folder_is_removed_itself(tmp_path: Path) -> No
     assert (tmp_path / "outside" / "kept").is_dir()
 
 
-def test_a_tree_deeper_than_any_path_and_than_the_number_of_open_files_is_removed(tmp_path: Path) -> None:
+def test_a_tree_deeper_than_any_path_and_than_the_number_of_open_files_is_removed(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    request.addfinalizer(lambda: subprocess.run(["rm", "-rf", tmp_path / "doomed"], check=True))  # pytest cannot
     at = os.open(tmp_path, os.O_RDONLY)
     for name in ["doomed", *["x" * 10] * 3000]:
         os.mkdir(name, dir_fd=at)
