@@ -41,6 +41,7 @@ class Sandbox:
         id: the runtime's name for it.
         phase: whether it is ready.
         created_at: when it was made.
+        attempt: how many sandboxes the pod had before, as given in its configuration.
         labels: as given in its configuration.
         annotations: as given in its configuration.
         ips: the pod's addresses, the first one first; empty in the host's network, and where only a closer look tells.
@@ -50,6 +51,7 @@ class Sandbox:
     id: str
     phase: SandboxPhase
     created_at: dt.datetime
+    attempt: int = 0
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
     ips: tuple[str, ...] = ()
