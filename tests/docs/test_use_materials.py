@@ -48,7 +48,7 @@ def materials() -> FixedMaterials:
 
 @pytest.fixture
 def context(materials: FixedMaterials) -> ProviderContext[Any]:
-    return make_context(None, materials=materials)  # type: ignore[type-var]
+    return make_context(None, materials=materials)
 
 
 def pod_with(*volumes: Volume, **container: Any) -> Pod:

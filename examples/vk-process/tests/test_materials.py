@@ -35,6 +35,7 @@ from vk_core.api.volumes import (
 )
 from vk_core.errors import InvalidInput, MaterialMissing
 from vk_core.testing import ContainerClient, make_container, make_pod
+from vk_process import processes
 
 from .conftest import SECONDS, Machine
 
@@ -176,6 +177,21 @@ async def test_variables_come_from_everywhere(machine: Machine) -> None:
     await asyncio.wait_for(machine.log(pod, follow=True, limit_bytes=1), SECONDS)
     assert await machine.log(pod) == b"web http://127.0.0.1/blue 4\n"
     assert await shows(machine, pod, "echo $NAME $URL") == "web http://127.0.0.1/blue\n"
+
+
+@pytest.mark.parametrize("has_env", [True, False], ids=["env", "shell"])
+async def test_a_process_begins_in_its_folder(machine: Machine, monkeypatch: pytest.MonkeyPatch, has_env: bool) -> None:
+    if not has_env:
+        monkeypatch.setattr(processes, "env_that_changes_directory", lambda: None)
+    variables = (EnvVar(name="app.conf", value="a=1"), EnvVar(name="NAME", value="web"))
+    pod = await machine.create("printenv", env=variables, pod={"restart_policy": "Never"})
+    await machine.ended()
+    shown = dict(line.split("=", 1) for line in (await machine.log(pod)).decode().splitlines())
+    here = {"PATH", "HOME", "LANG", "TZ", "TMPDIR"}
+    assert {"NAME", "HOSTNAME", "CONTAINER_ROOT"} < shown.keys()
+    if has_env:
+        assert shown["app.conf"] == "a=1"
+        assert shown.keys() - here == {"NAME", "HOSTNAME", "CONTAINER_ROOT", "app.conf"}
 
 
 async def test_hosts_has_the_names_of_the_pod_and_its_aliases(machine: Machine) -> None:

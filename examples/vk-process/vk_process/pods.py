@@ -32,6 +32,7 @@ class RunningPod:
 
     Attributes:
         is_gone: whether it was deleted and has ended.
+        keeps_volumes: whether they outlive it, because it ends only together with virtual-kubelet.
     """
 
     def __init__(
@@ -43,11 +44,11 @@ class RunningPod:
         changed: Callable[[RunningPod], None],
     ) -> None:
         self.is_gone = False
+        self.keeps_volumes = False
         self._pod = pod
         self._address = address
         self._machine = machine
         self._surroundings = surroundings
-        self._keeps_volumes = False
         self._changed = changed
         self._started_at = utc_now()
         self._reason = ""
@@ -106,7 +107,7 @@ class RunningPod:
 
     def end(self, *, keep_volumes: bool) -> None:
         """End all processes at once because virtual-kubelet ends; a pod that was not deleted may be created again."""
-        self._keeps_volumes = keep_volumes and not self._deleted.is_set()
+        self.keeps_volumes = keep_volumes and not self._deleted.is_set()
         self.stop(0)
 
     def _make(self, containers: Iterable[Container]) -> list[RunningContainer]:
@@ -138,7 +139,7 @@ class RunningPod:
         await asyncio.gather(*self._debugging)
         self._cancel_kill()
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
-        if not self._keeps_volumes:
+        if not self.keeps_volumes:
             await self._tear_down()
         self.is_gone = True
         self._tell()

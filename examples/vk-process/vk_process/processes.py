@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import os
 import select
 import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -118,7 +120,7 @@ class Processes:
         self.check()
         program = find_program(command[0], environment.get("PATH", ""), directory)
         if directory:
-            command = ("/bin/sh", "-c", 'cd -- "$0" && exec "$@"', directory, program, *command[1:])
+            command = (*beginning_in(directory, program), *command[1:])
             program = command[0]
         try:
             pid = os.posix_spawn(
@@ -154,6 +156,29 @@ class Processes:
             os.write(self._guard_pipe, line)
 
 
+def beginning_in(directory: str, program: str) -> tuple[str, ...]:
+    """The beginning of a command line that starts a program in a directory: a new process cannot be given one.
+
+    `env` leaves all variables alone. A shell, where `env` cannot change the directory, takes those away whose names are
+    none to it (`app.conf`), and has two of its own.
+    """
+    if "=" not in program and (env := env_that_changes_directory()):
+        return (env, f"--chdir={directory}", program)
+    return ("/bin/sh", "-c", 'cd -- "$0" && exec "$@"', directory, program)
+
+
+@functools.cache
+def env_that_changes_directory() -> str | None:
+    """Where there is one, as in GNU's coreutils from 8.28 on; that of BusyBox is none. Only the first call blocks."""
+    found = shutil.which("env")
+    if found is None:
+        return None
+    known = subprocess.run(
+        [found, "--chdir=/", "true"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False
+    )
+    return found if known.returncode == 0 else None
+
+
 def find_program(name: str, path: str, directory: str) -> str:
     """The file that a command names, as a shell would find it in `directory` with this PATH.
 
@@ -162,7 +187,7 @@ def find_program(name: str, path: str, directory: str) -> str:
     """
     if directory and not Path(directory).is_dir():
         raise InvalidInput(f"workingDir: there is no directory {directory}")
-    found = shutil.which(Path(directory) / name if "/" in name else name, path=path)
+    found = shutil.which(str(Path(directory) / name) if "/" in name else name, path=path)
     if found is None:
         raise InvalidInput(f"cannot start {name}: executable file not found")
     return found

@@ -34,7 +34,7 @@ from vk_process.containers import Machine, RunningContainer
 from vk_process.instances import Instance
 from vk_process.logreader import read_log
 from vk_process.pods import RunningPod, has_started
-from vk_process.processes import Processes
+from vk_process.processes import Processes, env_that_changes_directory
 from vk_process.refusals import refuse_what_is_not_here
 from vk_process.settings import ProcessSettings
 from vk_process.storage import Storage
@@ -68,6 +68,7 @@ class ProcessProvider:
         self._storage = Storage(folder, keeps=bool(settings.folder), log=log)
         try:
             await self._storage.open()
+            await asyncio.to_thread(env_that_changes_directory)
             self._machine.processes.start()
         except BaseException:
             await self.close()
@@ -76,12 +77,11 @@ class ProcessProvider:
     async def close(self) -> None:
         """End everything; volumes stay if there is a folder to keep them in (`Closable`)."""
         pods, self._notify = [*self._pods.values()], lambda _pod: None
-        storage, self._storage = self._storage, None
         for pod in pods:
-            pod.end(keep_volumes=storage is not None and storage.keeps)
+            pod.end(keep_volumes=self._storage is not None and self._storage.keeps)
         await asyncio.gather(*(pod.task for pod in pods))
-        if storage:
-            await storage.close()
+        if self._storage:
+            await self._storage.close()
         if self._machine:
             await self._machine.processes.close()
             await asyncio.to_thread(shutil.rmtree, self._machine.folder, ignore_errors=True)
@@ -195,10 +195,11 @@ class ProcessProvider:
         known = pod.with_status()
         if pod.is_gone:
             del self._pods[known.metadata.uid]
-        if self._storage and pod.is_gone:
-            self._storage.forget(known.metadata.uid)
-        elif self._storage:
-            self._storage.note(known)
+        if self._storage and not pod.keeps_volumes:  # else it stays as it is known now
+            if pod.is_gone:
+                self._storage.forget(known.metadata.uid)
+            else:
+                self._storage.note(known)
         self._notify(known)
 
     def _started(self) -> Machine:

@@ -136,7 +136,8 @@ class Inside:
         tree.add_file("/etc/hostname", VolumeFile(f"{made.hostname}\n".encode(), _FILE_MODE))
         tree.add_file("/etc/hosts", VolumeFile((made.hosts or "").encode(), _FILE_MODE))
         tree.add_file("/etc/resolv.conf", VolumeFile(made.resolv_conf.encode(), _FILE_MODE))
-        tree.add_file(normal(self._container.termination_message_path or DEFAULT_TERMINATION_PATH), VolumeFile(b"", 0o666))
+        message_path = self._container.termination_message_path or DEFAULT_TERMINATION_PATH
+        tree.add_file(normal(message_path), VolumeFile(b"", 0o666))
 
     async def _mounts(self) -> tuple[Mount, ...]:
         needs_variables = any(mount.sub_path_expr for mount in self._container.volume_mounts)
