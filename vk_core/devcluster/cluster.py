@@ -82,7 +82,6 @@ class DevCluster:
             self._scheduler.start()
         for name in _NAMESPACES:
             self.registry.create(NAMESPACES, "", {"metadata": {"name": name}})
-        self.registry.create(SERVICES, "default", _api_service())
         self.registry.create(CONFIGMAPS, "kube-system", _authentication(self.certificate_authority))
         self._runner = web.ServerRunner(make_server(self._server), shutdown_timeout=_SHUTDOWN_SECONDS)
         await self._runner.setup()
@@ -90,6 +89,7 @@ class DevCluster:
         await web.TCPSite(self._runner, self._host, self._port, ssl_context=context).start()
         self._port = self._runner.addresses[0][1]
         self._server.address = f"{self._host}:{self._port}"
+        self.registry.create(SERVICES, "default", _api_service(self._host, self._port))
 
     async def stop(self) -> None:
         """Ends all connections and forgets everything."""
@@ -183,7 +183,16 @@ def _authentication(authority: str) -> Object:
     return {"metadata": {"name": "extension-apiserver-authentication"}, "data": {"client-ca-file": authority}}
 
 
-def _api_service() -> Object:
+def _api_service(host: str, port: int) -> Object:
+    """The service `kubernetes`, by which pods know the API server.
+
+    There is no network of services, so it has the address where the API server listens: clients in pods that are
+    processes of this machine work as they do in a real cluster.
+    """
     labels = {"component": "apiserver", "provider": "kubernetes"}
-    spec = {"clusterIP": "10.96.0.1", "ports": [{"name": "https", "port": 443, "targetPort": 6443}]}
+    spec = {
+        "clusterIP": host,
+        "ipFamilies": ["IPv6" if ":" in host else "IPv4"],
+        "ports": [{"name": "https", "port": port, "targetPort": port}],
+    }
     return {"metadata": {"name": "kubernetes", "labels": labels}, "spec": spec}
