@@ -124,7 +124,7 @@ def often() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("often")
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(1))
 async def test_nothing_outside_the_pod_is_reached(volumes: HostVolumes, outside: Path, seed: int) -> None:
     random.seed(seed)
     materials = FakeMaterials(
