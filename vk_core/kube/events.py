@@ -45,6 +45,7 @@ class Key(NamedTuple):
     """What makes two events the same."""
 
     uid: str
+    field_path: str
     reason: str
     message: str
 
@@ -93,7 +94,7 @@ class EventRecorder:
 
     def record(self, about: ObjectReference, reason: str, message: str, *, warning: bool = False) -> None:
         """Have an event sent about an object; returns at once and never raises."""
-        key = Key(about.uid, reason, message)
+        key = Key(about.uid, about.field_path, reason, message)
         pending = self._pending.get(key)
         if pending is not None:
             pending.count += 1

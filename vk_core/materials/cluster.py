@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 from vk_core.aio.tasks import run_together
 from vk_core.api.node import Node
+from vk_core.api.pod import Pod
 from vk_core.kube.client import KubeClient
 from vk_core.materials.origin import Sources
 from vk_core.materials.service import ClusterNetwork, MaterialsService
@@ -22,14 +23,22 @@ class NodeMaterials:
         client: the API server.
         node: the node as it is at the moment.
         network: how pods find others by name.
+        tell: takes a warning about a pod: its reason and its message.
 
     Attributes:
         service: what providers ask.
     """
 
-    def __init__(self, client: KubeClient, *, node: Callable[[], Node], network: ClusterNetwork) -> None:
+    def __init__(
+        self,
+        client: KubeClient,
+        *,
+        node: Callable[[], Node],
+        network: ClusterNetwork,
+        tell: Callable[[Pod, str, str], None],
+    ) -> None:
         self._client = client
-        self.service = MaterialsService(self._connect, node=node, network=network)
+        self.service = MaterialsService(self._connect, node=node, network=network, tell=tell)
 
     async def run(self) -> None:
         """Follow until cancelled."""

@@ -45,9 +45,10 @@ class MaterialsService:
         connect: makes the sources; is given what to call with the UIDs of the pods that a change concerns.
         node: the node as it is at the moment.
         network: how pods find others by name.
+        tell: takes a warning about a pod: its reason and its message.
 
     Attributes:
-        tell: takes a warning about a pod: its reason and its message.
+        tell: the same.
         wake: takes the UID of a pod of which something may have changed.
     """
 
@@ -57,8 +58,9 @@ class MaterialsService:
         *,
         node: Callable[[], Node],
         network: ClusterNetwork,
+        tell: Callable[[Pod, str, str], None],
     ) -> None:
-        self.tell: Callable[[Pod, str, str], None] = lambda _pod, _reason, _message: None
+        self.tell = tell
         self.wake: Callable[[str], None] = lambda _uid: None
         self.sources = connect(self._changed)
         self._node = node

@@ -21,7 +21,6 @@ from vk_core.aio.tasks import run_together
 from vk_core.api.node import Node
 from vk_core.api.pod import Pod, PodChange, PodSpec
 from vk_core.kube.client import KubeClient
-from vk_core.kube.events import EventRecorder
 from vk_core.kube.informer import Informer
 from vk_core.kube.resources import POD_CHANGES
 from vk_core.pod.book import PodBook
@@ -29,8 +28,8 @@ from vk_core.pod.executor import PodExecutor
 from vk_core.pod.inventory import Inventory
 from vk_core.pod.phase import is_finished
 from vk_core.pod.publisher import PodPublisher
-from vk_core.pod.record import reference
 from vk_core.pod.status import NodeFacts
+from vk_core.pod.telling import PodTeller
 from vk_core.provider.capabilities import AdoptsPods, NotifiesPods
 from vk_core.provider.protocol import Provider
 from vk_core.telemetry.metrics import QUEUES
@@ -68,6 +67,7 @@ class PodController:
         workers: how many pods the provider is asked to change at once.
         resync_seconds: between two comparisons with the provider as a whole.
         follower: told about every pod.
+        teller: tells what happens to pods; one of its own without.
     """
 
     def __init__(
@@ -82,6 +82,7 @@ class PodController:
         workers: int = 32,
         resync_seconds: float = 60.0,
         follower: PodFollower | None = None,
+        teller: PodTeller | None = None,
     ) -> None:
         self.book = PodBook()
         self.ready = asyncio.Event()
@@ -89,7 +90,7 @@ class PodController:
         self._node = node
         self._thread = threading.get_ident()
         self._loop = asyncio.get_running_loop()
-        self.events = EventRecorder(client, component=f"{node_name}/pod-controller", host=node_name)
+        self.events = (teller or PodTeller(client, node_name)).recorder
         self.events.busy = lambda: self._publishes.busy or self._syncs.busy
         self._follower = follower
         self._adopts = isinstance(provider, AdoptsPods)
@@ -158,10 +159,6 @@ class PodController:
         record = self.book.get(uid)
         if record is not None and record.missing is not None:
             self._syncs.add(uid, urgent=True)
-
-    def warn(self, pod: Pod, reason: str, message: str) -> None:
-        """Have a warning event told about a pod."""
-        self.events.record(reference(pod), reason, message, warning=True)
 
     async def drain(self) -> None:
         """Start nothing more and wait until every known status is written; bounded by whoever awaits it."""

@@ -89,8 +89,8 @@ class PodRecord:
         return int(seen) >= int(written)
 
 
-def reference(pod: Pod) -> ObjectReference:
-    """The pod as events refer to it."""
+def reference(pod: Pod, container_name: str = "") -> ObjectReference:
+    """The pod as events refer to it, or one of its containers, by the field that has it."""
     metadata = pod.metadata
     return ObjectReference(
         api_version="v1",
@@ -99,4 +99,16 @@ def reference(pod: Pod) -> ObjectReference:
         name=metadata.name,
         uid=metadata.uid,
         resource_version=metadata.resource_version,
+        field_path=_field_path(pod, container_name) if container_name else "",
     )
+
+
+def _field_path(pod: Pod, container_name: str) -> str:
+    spec = pod.spec
+    for name, containers in (
+        ("initContainers", spec.init_containers),
+        ("ephemeralContainers", spec.ephemeral_containers),
+    ):
+        if any(container.name == container_name for container in containers):
+            return f"spec.{name}{{{container_name}}}"
+    return f"spec.containers{{{container_name}}}"

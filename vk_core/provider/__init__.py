@@ -24,6 +24,7 @@ from vk_core.provider.capabilities import (
     RunsInContainer,
     Startable,
 )
+from vk_core.provider.events import PodEvents
 from vk_core.provider.materials import (
     FILE_VOLUMES,
     EmptyDirVolume,
@@ -96,6 +97,7 @@ __all__ = [
     "OtherVolume",
     "Pingable",
     "PodCallback",
+    "PodEvents",
     "PodMaterials",
     "PortStream",
     "Provider",

@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from vk_core.provider.events import PodEvents
 from vk_core.provider.materials import Materials
 from vk_core.provider.protocol import Provider
 
@@ -26,6 +27,7 @@ class ProviderContext(Generic[Settings]):
         kubelet_port: TCP port of the kubelet API.
         cluster_domain: DNS domain of the cluster, such as `cluster.local`.
         materials: environment, volumes, network files and credentials of pods.
+        events: where the provider tells what happens to pods.
         owner: the value of the owner annotation of this node's pods.
         settings: the provider's own settings, read from `--provider-config` and checked.
         log: where the provider's messages go.
@@ -38,6 +40,7 @@ class ProviderContext(Generic[Settings]):
     cluster_domain: str
     owner: str
     materials: Materials
+    events: PodEvents
     settings: Settings
     log: logging.Logger
 

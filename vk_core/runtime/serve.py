@@ -22,6 +22,7 @@ from vk_core.node.controller import NodeController
 from vk_core.node.lease import NodeLease
 from vk_core.node.view import NodeDefaults, NodeView, local_address
 from vk_core.pod.controller import PodController
+from vk_core.pod.telling import PodTeller
 from vk_core.provider.plugin import ProviderContext, ProviderPlugin
 from vk_core.provider.protocol import Provider
 from vk_core.runtime.connection import cluster_id, connect, restriction_of
@@ -153,8 +154,9 @@ class VirtualNode:
         if restriction is not None and options.delete_node_on_exit:
             log.warning("--delete-node-on-exit: the API server does not let a node delete itself, it will stay")
         with contextlib.closing(KubeletApi(options, client)) as api:
-            materials = self._materials(client, lambda: node.node)
-            provider = counted(self._plugin.create(self._context(owner, address, api.port, materials.service)))
+            teller = PodTeller(client, options.node_name)
+            materials = self._materials(client, lambda: node.node, teller)
+            provider = counted(self._plugin.create(self._context(owner, address, api.port, materials.service, teller)))
             ready.waiting_for = "the provider did not start"
             async with started(provider):
                 view = NodeView(self._defaults(address, api.port), provider, self._decorate_node)
@@ -169,7 +171,8 @@ class VirtualNode:
                 )
                 ready.waiting_for = "the provider did not describe its node"
                 await node.prepare()
-                pods = self._pods(client, provider, owner, node, materials.service)
+                pods = self._pods(client, provider, node, owner=owner, teller=teller, materials=materials.service)
+                materials.service.wake = pods.wake
                 backend, health = self._backend(provider, pods), health_of(pods)
                 async with contextlib.AsyncExitStack() as stack:
                     stack.enter_context(node_metrics(backend, lambda: lease.age_seconds))
@@ -184,23 +187,25 @@ class VirtualNode:
                         stop=self._stop_when(stopped, node, pods),
                     )
 
-    def _materials(self, client: KubeClient, node: Callable[[], Node]) -> NodeMaterials:
+    def _materials(self, client: KubeClient, node: Callable[[], Node], teller: PodTeller) -> NodeMaterials:
         options = self._options
         network = ClusterNetwork(
             domain=options.cluster_domain, dns=options.cluster_dns, resolv_conf=options.resolv_conf
         )
-        return NodeMaterials(client, node=node, network=network)
+        return NodeMaterials(client, node=node, network=network, tell=teller.warn)
 
     def _pods(
         self,
         client: KubeClient,
         provider: Provider,
-        owner: str,
         node: NodeController,
+        *,
+        owner: str,
+        teller: PodTeller,
         materials: MaterialsService,
     ) -> PodController:
         options = self._options
-        pods = PodController(
+        return PodController(
             client,
             provider,
             node_name=options.node_name,
@@ -210,10 +215,8 @@ class VirtualNode:
             workers=options.pod_sync_workers,
             resync_seconds=options.full_resync_period.total_seconds(),
             follower=materials,
+            teller=teller,
         )
-        materials.wake = pods.wake
-        materials.tell = pods.warn
-        return pods
 
     def _backend(self, provider: Provider, pods: PodController) -> KubeletBackend:
         return KubeletBackend(
@@ -239,7 +242,9 @@ class VirtualNode:
             except (VirtualKubeletError, TimeoutError) as error:
                 log.warning("not written before the stop: %s: %s", what, str(error) or "out of time")
 
-    def _context(self, owner: str, address: str, port: int, materials: MaterialsService) -> ProviderContext[Any]:
+    def _context(
+        self, owner: str, address: str, port: int, materials: MaterialsService, teller: PodTeller
+    ) -> ProviderContext[Any]:
         options = self._options
         return ProviderContext(
             node_name=options.node_name,
@@ -249,6 +254,7 @@ class VirtualNode:
             cluster_domain=options.cluster_domain,
             owner=owner,
             materials=materials,
+            events=teller,
             settings=self._settings,
             log=logging.getLogger(f"virtual_kubelet.provider.{options.provider}"),
         )

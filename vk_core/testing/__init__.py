@@ -12,6 +12,7 @@ Needs the extra `testing` (pytest and pytest-asyncio); nothing else in `vk_core`
 from vk_core.testing.builders import make_container, make_context, make_pod
 from vk_core.testing.clients import ContainerClient, PortClient
 from vk_core.testing.contract import ProviderContract, ProviderFactory
+from vk_core.testing.events import RecordedEvents, ToldEvent
 from vk_core.testing.materials import FixedMaterials, make_materials
 from vk_core.testing.validity import status_problems
 from vk_core.testing.virtualtime import VirtualTimeLoop, run_in_virtual_time, virtual_time
@@ -22,6 +23,8 @@ __all__ = [
     "PortClient",
     "ProviderContract",
     "ProviderFactory",
+    "RecordedEvents",
+    "ToldEvent",
     "VirtualTimeLoop",
     "make_container",
     "make_context",

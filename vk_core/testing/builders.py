@@ -12,6 +12,7 @@ from vk_core.api.container import Container
 from vk_core.api.meta import ObjectMeta, utc_now
 from vk_core.api.pod import Pod, PodSpec
 from vk_core.provider import OWNER_ANNOTATION, ProviderContext
+from vk_core.testing.events import RecordedEvents
 from vk_core.testing.materials import FixedMaterials
 
 Settings = TypeVar("Settings", bound=msgspec.Struct)
@@ -72,6 +73,7 @@ def make_context(settings: Settings, **fields: Any) -> ProviderContext[Settings]
         "cluster_domain": "cluster.local",
         "owner": OWNER,
         "materials": FixedMaterials(),
+        "events": RecordedEvents(),
         "log": logging.getLogger("vk_core.testing"),
     }
     return ProviderContext(settings=settings, **{**defaults, **fields})

@@ -48,8 +48,9 @@ class FixedMaterials:
         self._bundles: dict[str, str] = {}
         self.tokens = 0
         self._tokens: dict[tuple[str, TokenSpec], str] = {}
-        self.service = MaterialsService(self._connect, node=lambda: _NODE, network=ClusterNetwork(dns=("10.96.0.10",)))
-        self.service.tell = lambda pod, reason, message: self.notices.append((pod.metadata.name, reason, message))
+        self.service = MaterialsService(
+            self._connect, node=lambda: _NODE, network=ClusterNetwork(dns=("10.96.0.10",)), tell=self._note
+        )
         self.service.wake = self.woken.append
         _MADE.add(self)
 
@@ -89,6 +90,9 @@ class FixedMaterials:
         """Every token of a pod is another one from now on."""
         self._tokens = {key: token for key, token in self._tokens.items() if key[0] != pod.metadata.uid}
         self._changed((pod.metadata.uid,))
+
+    def _note(self, pod: Pod, reason: str, message: str) -> None:
+        self.notices.append((pod.metadata.name, reason, message))
 
     def _put(self, ref: Ref, values: Values, type: str = "") -> None:
         data = {key: value.encode() if isinstance(value, str) else value for key, value in values.items()}
