@@ -120,6 +120,15 @@ async def test_misspelt_fields_are_refused_when_that_is_asked_for(client: Client
     assert 'unknown field "spec.containers[0].imagePullPolcy"' in strict.body["message"]
     assert (await client.post(f"{PODS}?fieldValidation=Ignore", body)).code == 201
     patch = await client.patch(f"{PODS}/p?fieldValidation=Strict", {"metadata": {"lables": {}}})
+    for source, field in (
+        ({"configmap": {"name": "x"}}, "configmap"),
+        ({"secret": {"name": "x"}}, "secret.name"),
+        ({"projected": {"sources": [{"secret": {"secretName": "x"}}]}}, "projected.sources[0].secret.secretName"),
+    ):
+        mistaken = await client.post(f"{PODS}?fieldValidation=Strict", pod(volumes=[{"name": "v", **source}]))
+        assert f'unknown field "spec.volumes[0].{field}"' in mistaken.body["message"]
+    vendor = pod("q", volumes=[{"name": "v", "rbd": {"image": "x", "monitors": ["y"]}}])
+    assert (await client.post(f"{PODS}?fieldValidation=Strict", vendor)).code == 201
     assert 'unknown field "metadata.lables"' in patch.body["message"]
 
 

@@ -15,7 +15,7 @@ import msgspec
 from vk_core.api.certificates import ClusterTrustBundle
 from vk_core.api.coordination import Lease
 from vk_core.api.core import ConfigMap, Secret, ServiceAccount
-from vk_core.api.pod import Pod, PodSpec
+from vk_core.api.pod import Pod
 from vk_core.api.struct import Struct
 from vk_core.devcluster.resources import (
     CLUSTERTRUSTBUNDLES,
@@ -45,7 +45,7 @@ _ALSO = {
     "LeaseSpec": ("preferredHolder", "strategy"),
 }
 _TYPE_FIELDS = ("apiVersion", "kind")
-_NOT_CHECKED = ("PodStatus", "ProjectedVolumeSource", "EphemeralVolumeSource")
+_NOT_CHECKED = ("PodStatus", "OpaqueVolumeSource", "EphemeralVolumeSource", "PodCertificateProjection")
 
 
 def unknown_fields(resource: Resource, object: Object) -> list[str]:
@@ -80,9 +80,6 @@ def _fields(kind: type[Struct]) -> dict[str, type[Struct] | None]:
         field.encode_name: _struct(field.type) for field in msgspec.structs.fields(kind)
     }
     known.update(dict.fromkeys((*_TYPE_FIELDS, *_ALSO.get(kind.__name__, ())), None))
-    if kind is PodSpec:
-        # The types of volumes belong to vendors; a wrong name there is let through.
-        known["volumes"] = None
     return known
 
 
