@@ -173,7 +173,7 @@ async def test_what_a_container_mounted_into_its_volume_is_unmounted_and_stays(
     opened = await privileged.open(FakeMaterials(EmptyDirVolume("e"), EmptyDirVolume("m", in_memory=True)))
     for name in ("e", "m"):
         odd = opened.folder / EMPTY / name / "odd\r\n \\040\t#name" / "deep"
-        odd.mkdir(parents=True)
+        (odd / "kept").mkdir(parents=True)
         for _ in range(3):
             mount("--bind", outside, odd)
         mount("--bind", outside, odd / "kept")

@@ -58,10 +58,11 @@ class Held:
 
         A bind mount has the same device number as what it shows; this tells them apart.
         """
-        for line in Path(f"/proc/self/fdinfo/{self.fd}").read_text().splitlines():
-            if line.startswith("mnt_id:"):
-                return int(line.removeprefix("mnt_id:"))
-        raise OSError(f"no mnt_id in the kernel's description of descriptor {self.fd}")
+        with Held(os.open(f"/proc/self/fdinfo/{self.fd}", os.O_RDONLY | os.O_CLOEXEC)) as about:
+            _, found, rest = os.read(about.fd, 4096).partition(b"mnt_id:")
+        if not found:
+            raise OSError(f"no mnt_id in the kernel's description of descriptor {self.fd}")
+        return int(rest.split(maxsplit=1)[0])
 
 
 class Folder(Held):

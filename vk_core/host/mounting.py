@@ -84,6 +84,26 @@ def detach(root: Held) -> None:
         raise _error("umount")
 
 
+def detach_entries(folder: Folder, depth: int) -> None:
+    """Unmount what is mounted on entries of a directory, and of those that are directories down to a depth.
+
+    Unlike `detach_below` it does not ask the kernel for all mounts of the machine, which takes long if there are many.
+
+    Raises:
+        OSError: something cannot be unmounted.
+    """
+    here = folder.mount_id
+    for name in folder.names():
+        with folder.pin(name) as entry:
+            if entry.mount_id != here:
+                detach(entry)
+                continue
+            is_folder = entry.is_folder
+        if is_folder and depth > 1:
+            with folder.folder(name) as below:
+                detach_entries(below, depth - 1)
+
+
 def detach_below(folder: Folder) -> None:
     """Unmount everything below a directory, whoever mounted it.
 

@@ -5,6 +5,7 @@ Everything here blocks and is called in a thread; one call at a time does its wo
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from collections.abc import Mapping, Sequence
@@ -17,8 +18,8 @@ from vk_core.errors import MaterialMissing
 from vk_core.host import atomicwriter
 from vk_core.host.beneath import Folder, read_regular, write_new_file
 from vk_core.host.containermounts import ContainerMounts
-from vk_core.host.layout import CONTAINERS, PODS, PRIVATE, Place, place_of
-from vk_core.host.mounting import detach_below
+from vk_core.host.layout import CONTAINERS, PODS, PRIVATE, SUB_PATHS, VOLUMES, Place, place_of
+from vk_core.host.mounting import detach_below, detach_entries
 from vk_core.host.names import CONFIG_ERROR, checked, split_path, wording
 from vk_core.host.ownership import Privileges
 from vk_core.host.removal import remove
@@ -31,6 +32,9 @@ LARGEST_READ = 1 << 20
 """How many bytes of a container's file are read at most."""
 
 _FILE_MODE = 0o644
+
+_MOUNT_DEPTHS = {VOLUMES: 2, SUB_PATHS: 3}
+"""How deep below the pod's folder we mount: kind and name of a volume; volume, container and number of a part."""
 
 
 class Updated(NamedTuple):
@@ -201,10 +205,21 @@ class PodFolder:
 
     def _remove(self) -> None:
         with suppress(FileNotFoundError), Folder.at(self._base) as base, base.folder(PODS) as pods:
-            with suppress(NotADirectoryError), pods.folder(self._uid) as root:
-                if self._privileges.mounts:
+            if not self._privileges.mounts:
+                remove(pods, self._uid)
+                return
+            for name, depth in _MOUNT_DEPTHS.items():
+                with suppress(FileNotFoundError, NotADirectoryError), pods.folder(self._uid, name) as folder:
+                    detach_entries(folder, depth)
+            try:
+                remove(pods, self._uid)
+            except OSError as error:
+                if error.errno not in {errno.EXDEV, errno.EBUSY}:
+                    raise
+                # Something that we have not mounted: a container that may has.
+                with pods.folder(self._uid) as root:
                     detach_below(root)
-            remove(pods, self._uid)
+                remove(pods, self._uid)
 
     def _made(self) -> Folder:
         with Folder.at(self._base) as base:
