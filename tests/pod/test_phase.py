@@ -18,7 +18,8 @@ SIDECAR = make_container("sidecar", restart_policy="Always")
         pytest.param("Always", (running("a"), running("b")), "Running", id="all run"),
         pytest.param("Always", (), "Pending", id="nothing known"),
         pytest.param("Always", (waiting("a"), waiting("b")), "Pending", id="all wait for their first start"),
-        pytest.param("Always", (running("a"), waiting("b")), "Running", id="one runs"),
+        pytest.param("Always", (running("a"), waiting("b")), "Pending", id="one runs, one waits for its first start"),
+        pytest.param("Always", (running("a"), waiting("b", restart_count=1)), "Running", id="one waits between two"),
         pytest.param("Always", (running("a"),), "Pending", id="one is not known"),
         pytest.param("Always", (ended("a"), ended("b")), "Running", id="Always: all ended, will restart"),
         pytest.param("OnFailure", (ended("a"), ended("b", 1)), "Running", id="OnFailure: one failed"),
@@ -26,7 +27,7 @@ SIDECAR = make_container("sidecar", restart_policy="Always")
         pytest.param("Never", (ended("a"), ended("b", 3)), "Failed", id="Never: one failed"),
         pytest.param("Never", (ended("a"), ended("b")), "Succeeded", id="Never: all succeeded"),
         pytest.param("Never", (ended("a", 1), running("b")), "Running", id="Never: one failed, one runs"),
-        pytest.param("Always", (waiting("a", "CrashLoopBackOff", restart_count=2), waiting("b")), "Running", id="loop"),
+        pytest.param("Always", (waiting("a", "CrashLoopBackOff", restart_count=2),) * 2, "Running", id="loop"),
     ],
 )
 def test_the_phase_of_containers(policy: str, statuses: tuple[ContainerStatus, ...], phase: str) -> None:

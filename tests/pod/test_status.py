@@ -81,6 +81,22 @@ def test_conditions_of_a_pod_whose_containers_are_not_ready_name_them() -> None:
     }
 
 
+def test_a_pod_that_has_an_address_is_ready_to_start_containers_that_lack_something_of_their_own() -> None:
+    held_up = waiting("main", "CreateContainerConfigError")
+    assert brief(of(status_of(held_up, pod_ip="10.0.0.7")))["PodReadyToStartContainers"] == "True"
+    assert brief(of(status_of(held_up)))["PodReadyToStartContainers"] == "False"
+    assert brief(of(status_of(waiting(), pod_ip="10.0.0.7")))["PodReadyToStartContainers"] == "False"
+
+
+def test_containers_that_nobody_has_told_of_yet_are_not_started() -> None:
+    pod = with_spec(POD, init_containers=(make_container("first"),))
+    status = built(record_of(pod, creating=True))
+    assert [container.started for container in (*status.init_container_statuses, *status.container_statuses)] == [
+        False,
+        False,
+    ]
+
+
 def test_conditions_of_a_pod_that_initializes() -> None:
     pod = with_spec(POD, init_containers=(make_container("first"), make_container("second")))
     status = of(PodStatus(init_container_statuses=(ended("first"), running("second", ready=False))), pod)

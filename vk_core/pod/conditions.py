@@ -8,6 +8,7 @@ from vk_core.api.meta import Time
 from vk_core.api.pod import Pod
 from vk_core.api.podstatus import ContainerStatus, PodCondition, PodStatus
 from vk_core.pod.phase import SUCCEEDED, TERMINAL
+from vk_core.pod.reasons import BEFORE_THE_START
 
 INITIALIZED = "Initialized"
 READY = "Ready"
@@ -53,11 +54,21 @@ def _dated(condition: PodCondition, before: dict[str, PodCondition], generation:
 
 
 def _sandbox_ready(status: PodStatus) -> PodCondition:
+    """A container can only be held up by something of its own once the pod is there to start it in."""
+    has_address = bool(status.pod_ip or status.pod_ips)
     alive = status.phase not in TERMINAL and any(
-        container.state.running or container.state.terminated or container.restart_count
+        container.state.running
+        or container.state.terminated
+        or container.restart_count
+        or (has_address and _is_held_up(container))
         for container in (*status.init_container_statuses, *status.container_statuses)
     )
     return PodCondition(type=SANDBOX_READY, status="True" if alive else "False")
+
+
+def _is_held_up(container: ContainerStatus) -> bool:
+    waiting = container.state.waiting
+    return waiting is not None and waiting.reason not in BEFORE_THE_START
 
 
 def _initialized(pod: Pod, status: PodStatus) -> PodCondition:

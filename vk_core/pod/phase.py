@@ -61,13 +61,20 @@ def phase_of(pod: Pod, status: PodStatus) -> str:
         return PENDING
     if not statuses or len(statuses) < len(pod.spec.containers):
         return PENDING
-    if any(container.state.running for container in statuses):
-        return RUNNING
+    if not all(_was_started(container) for container in statuses):
+        return PENDING
     if all(container.state.terminated for container in statuses):
         return _ended_phase(statuses, policy)
-    # Some wait: for their first start, or between two.
-    started = any(container.restart_count or container.state.terminated for container in statuses)
-    return RUNNING if started else PENDING
+    return RUNNING  # also when some wait between two runs
+
+
+def _was_started(container: ContainerStatus) -> bool:
+    return bool(
+        container.state.running
+        or container.state.terminated
+        or container.last_state.terminated
+        or container.restart_count
+    )
 
 
 def _ended_phase(statuses: tuple[ContainerStatus, ...], policy: str) -> str:

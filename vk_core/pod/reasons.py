@@ -28,6 +28,11 @@ FAILED_MOUNT = "FailedMount"
 CONFIG_ERROR = "CreateContainerConfigError"
 """State of a container whose environment cannot be made, as kubelet names it."""
 
+CREATING = "ContainerCreating"
+INITIALIZING = "PodInitializing"
+BEFORE_THE_START = frozenset({"", CREATING, INITIALIZING})
+"""States of a container that nothing of its own keeps from starting, as kubelet names them."""
+
 UNKNOWN_STATUS = "ContainerStatusUnknown"
 """State of a container whose end nobody has seen, as kubelet names it."""
 

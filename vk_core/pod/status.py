@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from vk_core.api.container import Container, ResourceRequirements
+from vk_core.api.container import Container, EphemeralContainer, ResourceRequirements
 from vk_core.api.meta import Time
 from vk_core.api.podstatus import (
     ContainerState,
@@ -20,7 +20,7 @@ from vk_core.api.podstatus import (
 from vk_core.api.scheduling import qos_class
 from vk_core.pod.conditions import conditions_of
 from vk_core.pod.phase import FAILED, SUCCEEDED, TERMINAL, all_succeeded, has_stopped, phase_of
-from vk_core.pod.reasons import CONFIG_ERROR, PROVIDER_FAILED, unknown
+from vk_core.pod.reasons import CONFIG_ERROR, CREATING, INITIALIZING, PROVIDER_FAILED, unknown
 from vk_core.pod.record import PodRecord
 
 
@@ -122,7 +122,13 @@ def _complete(
 ) -> ContainerStatus:
     if status is None:
         waiting = ContainerState(waiting=_why_it_waits(container, record))
-        return ContainerStatus(name=container.name, image=container.image, state=waiting, restart_count=restarts)
+        return ContainerStatus(
+            name=container.name,
+            image=container.image,
+            state=waiting,
+            started=None if isinstance(container, EphemeralContainer) else False,
+            restart_count=restarts,
+        )
     state, last = _whole_state(status.state), _whole_state(status.last_state)
     resources = status.resources or _resources(container, record)
     if (
@@ -149,7 +155,7 @@ def _why_it_waits(container: Container, record: PodRecord) -> ContainerStateWait
     missing = record.missing
     if missing is not None and missing.reason == CONFIG_ERROR and missing.container_name in {"", container.name}:
         return ContainerStateWaiting(reason=missing.reason, message=str(missing))
-    return ContainerStateWaiting(reason="PodInitializing" if record.pod.spec.init_containers else "ContainerCreating")
+    return ContainerStateWaiting(reason=INITIALIZING if record.pod.spec.init_containers else CREATING)
 
 
 def _resources(container: Container, record: PodRecord) -> ResourceRequirements | None:
