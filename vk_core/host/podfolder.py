@@ -93,7 +93,8 @@ class PodFolder:
                     left = [writer.make(root, volume, places[name], pod) for name, volume in volumes.items()]
             except BaseException:
                 if is_new:
-                    self._remove()
+                    with suppress(OSError):  # what matters is why the volumes cannot be had; a sweep removes the rest
+                        self._remove()
                 raise
             self._writer, self._places = writer, places
             return any(left)

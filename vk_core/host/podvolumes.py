@@ -73,7 +73,8 @@ class PodVolumes:
     async def mounts(self, container_name: str, environment: Environment) -> tuple[HostMount, ...]:
         """What to mount into a container, in the order of the specification; ask at every start.
 
-        Parts of volumes (`subPath`) are what they are now: an update does not reach them, as in a kubelet.
+        A part (`subPath`) of files that core makes is what it is now: as in a kubelet, an update does not reach it, and
+        leaves nothing in a part that is a folder where parts are mounted.
 
         Raises:
             MaterialMissing: a sub path cannot be had; its reason is `CreateContainerConfigError`.
