@@ -15,6 +15,7 @@ from scripts.control_plane.golang import BuildError
 from scripts.control_plane.nodeagent import NodeAgent
 from tests.cluster.kubectl import Kubectl
 from tests.support.components import lacking
+from tests.support.mounts import unmount_below
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -42,6 +43,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker("cluster")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_stays_mounted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Pods that outlive virtual-kubelet keep their volumes, but not longer than the tests."""
+    yield
+    unmount_below(tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture(scope="session")
@@ -77,8 +85,6 @@ def metrics_server(control_plane: ControlPlane) -> Iterator[Process]:
 def process_node(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeAgent]:
     """A node whose containers are processes of this machine."""
     folder = tmp_path_factory.mktemp("process-node")
-    settings = folder / "process.toml"
-    settings.write_text(f'folder = "{folder}"\n')
     agent = NodeAgent(
         control_plane.api,
         "process-node",
@@ -87,8 +93,6 @@ def process_node(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathF
         arguments=(
             "--provider",
             "process",
-            "--provider-config",
-            str(settings),
             "--port",
             "0",
             "--cert-dir",

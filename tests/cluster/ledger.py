@@ -26,9 +26,12 @@ class LedgerFolder:
         """Makes the provider one of the installed ones."""
         return {"PYTHONPATH": os.pathsep.join([str(self._site), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)}
 
-    def settings(self, *, start_seconds: float = 0.0, stop_seconds: float = 0.0) -> str:
+    def settings(self, *, start_seconds: float = 0.0, stop_seconds: float = 0.0, volumes: bool = False) -> str:
         """The provider's settings file."""
-        return f'folder = "{self.pods_folder}"\nstart_seconds = {start_seconds}\nstop_seconds = {stop_seconds}\n'
+        return (
+            f'folder = "{self.pods_folder}"\nstart_seconds = {start_seconds}\nstop_seconds = {stop_seconds}\n'
+            f"volumes = {str(volumes).lower()}\n"
+        )
 
     def running(self) -> set[str]:
         """UIDs of the pods that the back end has."""

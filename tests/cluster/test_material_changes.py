@@ -216,7 +216,9 @@ def test_pods_that_outlive_the_process_have_their_files_updated_by_the_next_one(
     control_plane: ControlPlane, namespace: str, virtual_kubelet: StartVirtualKubelet, tmp_path: Path
 ) -> None:
     ledger = LedgerFolder(tmp_path)
-    agent = virtual_kubelet("--provider", "ledger", config=ledger.settings(), environment=ledger.environment)
+    agent = virtual_kubelet(
+        "--provider", "ledger", config=ledger.settings(volumes=True), environment=ledger.environment
+    )
     kubectl = Kubectl(control_plane, namespace, agent.node)
     put(kubectl, config_map("settings", {"level": "1", "old": "x"}), secret("login", {"password": b"pw"}))
     volumes = mounted(

@@ -1,8 +1,8 @@
 """A provider for tests whose pods outlive the process: a folder with one file per pod, and a list of every start.
 
 The folder stands for a back end that goes on running while virtual-kubelet is killed and started again. What it must
-never show is a pod in `starts` twice, or a file of a pod that the cluster does not know. The pods' volumes are in
-`volumes` below it, where a container of theirs would have them mounted.
+never show is a pod in `starts` twice, or a file of a pod that the cluster does not know. With `volumes` in its settings
+the pods' volumes are in a folder of that name, where a container of theirs would have them mounted.
 """
 
 from __future__ import annotations
@@ -30,11 +30,12 @@ from vk_core.provider import PodCallback, ProviderContext, ProviderPlugin
 
 
 class LedgerSettings(msgspec.Struct, frozen=True):
-    """Where the pods are kept, and how long they take."""
+    """Where the pods are kept, how long they take, and whether they have volumes."""
 
     folder: str
     start_seconds: float = 0.0
     stop_seconds: float = 0.0
+    volumes: bool = False
 
 
 class Ledger:
@@ -77,7 +78,7 @@ class Ledger:
         await self._open(pod)
 
     async def _open(self, pod: Pod) -> None:
-        if pod.spec.volumes:
+        if self._settings.volumes:
             self._volumes[pod.metadata.uid] = await self._host.open(self._materials.of(pod))
 
     async def update_pod(self, pod: Pod) -> None:
@@ -90,7 +91,7 @@ class Ledger:
         self._path(pod.metadata.uid).unlink(missing_ok=True)
         if pod.metadata.uid in self._volumes:
             await self._volumes.pop(pod.metadata.uid).tear_down()
-        await self._host.sweep({path.stem for path in self._folder.glob("*.json")})
+            await self._host.sweep({path.stem for path in self._folder.glob("*.json")})
         self._notify(replace(known, status=_status(known, running=False)))
 
     async def get_pod(self, key: PodKey) -> Pod:

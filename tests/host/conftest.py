@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
-import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.components import lacking
+from tests.support.mounts import unmount_below
 from vk_core.host import HostVolumes, Privileges
 
 UNPRIVILEGED = Privileges(mounts=False, owners=False, groups=frozenset(os.getgroups()))
@@ -21,10 +21,7 @@ def base(tmp_path: Path) -> Iterator[Path]:
     """A folder for volumes; nothing stays mounted below it, however the test ends."""
     folder = tmp_path / "node with a space"
     yield folder
-    lines = Path("/proc/self/mountinfo").read_text().splitlines()
-    points = [line.split(" ")[4].replace("\\040", " ") for line in lines]
-    for point in reversed([point for point in points if point.startswith(f"{tmp_path}/")]):
-        subprocess.run(["umount", "--lazy", point], check=False, capture_output=True)
+    unmount_below(tmp_path)
 
 
 @pytest.fixture

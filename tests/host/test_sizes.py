@@ -45,7 +45,10 @@ def test_the_limit_of_the_pod_wins() -> None:
 def test_huge_pages_have_the_size_that_the_containers_ask_for() -> None:
     volume = EmptyDirVolume("h", huge_page_bytes=-1)
     assert huge_page_size(volume, make_pod(containers=(limited("1Mi", hugepages_2Mi="4Mi"),))) == 2 << 20
-    assert huge_page_size(EmptyDirVolume("h", huge_page_bytes=1 << 30), make_pod()) == 1 << 30
+    large = EmptyDirVolume("h", huge_page_bytes=1 << 30)
+    assert huge_page_size(large, make_pod(containers=(limited(None, hugepages_2Mi="4Mi", hugepages_1Gi="1Gi"),))) == 1 << 30
+    with pytest.raises(ValueError, match="not asked for"):
+        huge_page_size(large, make_pod(containers=(limited(None, hugepages_2Mi="4Mi"),)))
     for pod in (make_pod(), make_pod(containers=(limited(None, hugepages_2Mi="4Mi", hugepages_1Gi="1Gi"),))):
         with pytest.raises(ValueError, match="pages of one size"):
             huge_page_size(volume, pod)
