@@ -221,10 +221,10 @@ def phase(pod: Pod, inits: Sequence[ContainerStatus], mains: Sequence[ContainerS
     sidecars = {container.name for container in pod.spec.init_containers if _is_sidecar(container)}
     if any(_has_failed(status) for status in inits if status.name not in sidecars):
         return "Failed"
-    if any(status.state.running for status in mains):
+    if not all(map(_has_run, mains)):
+        return "Pending"  # even if others run, as with kubelet
+    if any(status.state.terminated is None for status in mains):
         return "Running"
-    if any(status.state.waiting for status in mains):
-        return "Running" if any(map(_has_run, mains)) else "Pending"
     return "Failed" if any(map(_has_failed, mains)) else "Succeeded"
 
 

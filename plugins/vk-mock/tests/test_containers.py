@@ -65,6 +65,16 @@ async def test_a_container_runs_after_its_image_was_pulled_and_it_was_started() 
 
 
 @virtual_time
+async def test_a_pod_is_pending_until_all_of_its_containers_were_started() -> None:
+    pod = make_pod(containers=(make_container("one"), make_container("two")))
+    mock = await Mock.running(pod, delays=Delays(start=(seconds(1), seconds(100))), seed=1)
+    while len(set(states := (await mock.state_at(asyncio.get_running_loop().time() + 1)).split()[1:])) == 1:
+        assert "running" not in states
+    assert (await mock.status()).phase == "Pending"
+    assert await mock.state_at(100) == "Running running running"
+
+
+@virtual_time
 async def test_without_delays_a_pod_is_told_once_when_it_is_created_and_once_when_it_is_deleted() -> None:
     mock = await Mock.running(make_pod())
     assert [describe(status) for status in mock.told] == ["Running running"]

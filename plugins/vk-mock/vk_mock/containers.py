@@ -113,10 +113,10 @@ def phase(spec: PodSpec, statuses: Mapping[str, ContainerStatus]) -> str:
     if any(inits):
         return "Failed"  # it would wait, not be terminated, if it were started again
     main = [statuses[container.name] for container in spec.containers]
-    if any(status.state.running for status in main):
+    if not all(map(has_run, main)):
+        return "Pending"  # even if others run, as with kubelet
+    if any(status.state.terminated is None for status in main):
         return "Running"
-    if any(status.state.waiting for status in main):
-        return "Running" if any(map(has_run, main)) else "Pending"
     return "Failed" if any(map(_exit_code, main)) else "Succeeded"
 
 

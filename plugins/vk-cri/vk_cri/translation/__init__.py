@@ -1,0 +1,1 @@
+"""Between the words of the pod engine and those of CRI: pure, in both directions."""
