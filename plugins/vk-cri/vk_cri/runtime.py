@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from vk_core.engine import identity
 from vk_core.engine.runtime import (
     ContainerRuntime,
     ContainerUsage,
