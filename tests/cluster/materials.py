@@ -206,6 +206,11 @@ class Inside:
     def has(self, path: str) -> bool:
         return self._kubectl.run(*self._target, "cat", f"{self._prefix}{path}").returncode == 0
 
+    def shows(self, path: str, text: str) -> bool:
+        """Whether a file can be read and is this."""
+        done = self._kubectl.run(*self._target, "cat", f"{self._prefix}{path}")
+        return done.returncode == 0 and done.stdout.decode() == text
+
     def listing(self, path: str) -> str:
         done = self._kubectl.run(*self._target, "ls", "-l", f"{self._prefix}{path}")
         assert done.returncode == 0, done.stderr

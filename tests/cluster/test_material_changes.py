@@ -38,7 +38,7 @@ def test_an_edit_is_seen_in_a_running_pod_at_once_and_nobody_ever_reads_half_of_
     assert inside.text("/etc/map/a") == "0" * 1000
     for number in "123":
         put(either, config_map("settings", {"a": number * 1000, "b": number * 1000}))
-        assert seconds_until(lambda: inside.text("/etc/map/a") == number * 1000) < EDIT_SECONDS  # noqa: B023
+        assert seconds_until(lambda: inside.shows("/etc/map/a", number * 1000)) < EDIT_SECONDS  # noqa: B023
         assert inside.text("/etc/map/b") == number * 1000
 
 
@@ -136,7 +136,7 @@ def test_a_mandatory_object_that_is_deleted_leaves_its_files_and_a_new_one_is_ta
     until(lambda: "FailedMount" in reasons(kubectl))
     assert inside.text("/etc/map/level") == "1"
     put(kubectl, config_map("settings", {"level": "2"}))
-    assert seconds_until(lambda: inside.text("/etc/map/level") == "2") < EDIT_SECONDS
+    assert seconds_until(lambda: inside.shows("/etc/map/level", "2")) < EDIT_SECONDS
 
 
 def watches(plane: ControlPlane, agent: NodeAgent, resource: str) -> int:
@@ -181,7 +181,7 @@ def test_a_change_while_the_api_server_is_away_is_caught_up_with(control_plane: 
     finally:
         control_plane.start_part("kube-apiserver")
     put(kubectl, config_map("settings", {"level": "2"}))
-    until(lambda: inside.has("/etc/map/level") and inside.text("/etc/map/level") == "2", 60)
+    until(lambda: inside.shows("/etc/map/level", "2"), 60)
 
 
 def test_a_restart_keeps_files_and_goes_on_with_updates_and_no_old_file_comes_back(
@@ -199,11 +199,11 @@ def test_a_restart_keeps_files_and_goes_on_with_updates_and_no_old_file_comes_ba
     put(kubectl, config_map("settings", {"level": "2"}))
     agent.start()
     agent.wait_ready()
-    until(lambda: inside.has("/etc/map/level") and inside.text("/etc/map/level") == "2")
+    until(lambda: inside.shows("/etc/map/level", "2"))
     assert not inside.has("/etc/map/old")
     assert inside.text("/etc/scratch/file") == "kept\n"
     put(kubectl, config_map("settings", {"level": "3"}))
-    assert seconds_until(lambda: inside.text("/etc/map/level") == "3") < EDIT_SECONDS
+    assert seconds_until(lambda: inside.shows("/etc/map/level", "3")) < EDIT_SECONDS
     uid = kubectl.get("pod", "web")["metadata"]["uid"]
     agent.kill()
     kubectl("delete", "pod", "web", "--force", "--grace-period=0")
