@@ -99,6 +99,17 @@ async def test_huge_pages_are_mounted_where_there_are_any(privileged: HostVolume
         assert not opened.folder.exists()
 
 
+async def test_parts_of_volumes_in_memory_have_their_permissions_and_their_group(privileged: HostVolumes) -> None:
+    pod = make_pod(security_context=PodSecurityContext(fs_group=4711))
+    wanted = [Mount("e", "/x", sub_path="x/y"), Mount("s", "/none", sub_path="none")]
+    volumes = (EmptyDirVolume("e", in_memory=True), files("s", {"k": b"1"}, kind="secret"))
+    opened = await privileged.open(FakeMaterials(*volumes, pod=pod, mounts=wanted))
+    for mount in await opened.mounts("main", NOTHING):
+        about = mount.host_path.stat()
+        assert (stat.S_IMODE(about.st_mode), about.st_gid) == (0o3777, 4711)
+    await opened.tear_down()
+
+
 async def test_what_was_on_the_disk_before_does_not_stay_below_the_mount(privileged: HostVolumes, base: Path) -> None:
     pod = make_pod()
     left = base / "pods" / pod.metadata.uid / SECRET / "s"

@@ -335,6 +335,7 @@ async def test_a_part_of_files_that_is_not_there_is_an_empty_folder_until_it_is(
     (mount,) = await opened.mounts("main", NOTHING)
     assert mount.is_directory
     assert not listed(mount.host_path)
+    assert stat.S_IMODE(mount.host_path.stat().st_mode) == 0o777, "as the volume itself"
 
     materials.change(files("c", {"a/b": b"1"}))
     await until(shows(opened.folder / CONFIG / "c", {"a/b": b"1"}))

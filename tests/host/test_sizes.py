@@ -46,7 +46,8 @@ def test_huge_pages_have_the_size_that_the_containers_ask_for() -> None:
     volume = EmptyDirVolume("h", huge_page_bytes=-1)
     assert huge_page_size(volume, make_pod(containers=(limited("1Mi", hugepages_2Mi="4Mi"),))) == 2 << 20
     large = EmptyDirVolume("h", huge_page_bytes=1 << 30)
-    assert huge_page_size(large, make_pod(containers=(limited(None, hugepages_2Mi="4Mi", hugepages_1Gi="1Gi"),))) == 1 << 30
+    both = limited(None, hugepages_2Mi="4Mi", hugepages_1Gi="1Gi")
+    assert huge_page_size(large, make_pod(containers=(both,))) == 1 << 30
     with pytest.raises(ValueError, match="not asked for"):
         huge_page_size(large, make_pod(containers=(limited(None, hugepages_2Mi="4Mi"),)))
     for pod in (make_pod(), make_pod(containers=(limited(None, hugepages_2Mi="4Mi", hugepages_1Gi="1Gi"),))):

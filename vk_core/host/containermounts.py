@@ -74,7 +74,7 @@ class ContainerMounts:
             except FileNotFoundError:
                 is_folder = True
                 with self._fast_folder(mount) as fast:
-                    show_nothing(fast, str(index))
+                    show_nothing(volume, fast, str(index))
             else:
                 if not self._mounts:
                     with self._fast_folder(mount) as fast:

@@ -45,16 +45,19 @@ def huge_page_size(volume: EmptyDirVolume, pod: Pod) -> int:
     """The size of the pages of a volume in huge pages, in bytes.
 
     Raises:
-        ValueError: the volume leaves it to the pod, whose containers ask for none or for several.
+        ValueError: no container asks for pages of the volume's size, or the volume leaves it to the pod, whose
+            containers ask for none or for several.
     """
-    if volume.huge_page_bytes > 0:
-        return volume.huge_page_bytes
     sizes = {
         math.ceil(parse_quantity(name.removeprefix(_HUGE_PAGES)))
         for container in _containers(pod)
         for name in (*container.resources.requests, *container.resources.limits)
         if name.startswith(_HUGE_PAGES)
     }
+    if volume.huge_page_bytes > 0:
+        if volume.huge_page_bytes not in sizes:
+            raise ValueError("huge pages of this size were not asked for by any container of the pod")
+        return volume.huge_page_bytes
     if len(sizes) != 1:
         raise ValueError(f"medium HugePages needs containers that ask for pages of one size, not of {len(sizes)}")
     return sizes.pop()

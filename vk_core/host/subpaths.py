@@ -18,7 +18,7 @@ from vk_core.host.removal import remove
 
 _PRIVATE = 0o750
 _ROUNDS = 20
-_MODE_BITS = 0o777
+_MODE_BITS = 0o1777  # the group is inherited, and the bit that makes it so
 
 
 def find(root: Folder, parts: Parts) -> Held:
@@ -89,13 +89,21 @@ def show_by_link(generation: Folder, parts: Parts, place: Folder, name: str) -> 
     place.rename(fresh, name)
 
 
-def show_nothing(place: Folder, name: str) -> None:
-    """Have an empty folder under a name in a folder of ours: what a kubelet shows for a path that no file has."""
+def show_nothing(volume: Folder, place: Folder, name: str) -> None:
+    """Have an empty folder under a name in a folder of ours: what a kubelet shows for a path that no file has.
+
+    Like there it has group and permissions of the volume itself, but does not come to be in the volume, where it would
+    be in the way of a file of that name.
+    """
     with suppress(FileNotFoundError), place.pin(name) as there:
         if there.mount_id != place.mount_id:
             detach(there)
     remove(place, name)
-    place.new_folder(name, 0o755).close()
+    like = volume.status
+    with place.new_folder(name, 0o700) as made:
+        if made.status.st_gid != like.st_gid:
+            os.fchown(made.fd, -1, like.st_gid)
+        os.fchmod(made.fd, stat.S_IMODE(like.st_mode))
 
 
 def _link_tree(generation: Folder, parts: Parts, place: Folder, name: str) -> None:
