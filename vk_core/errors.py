@@ -70,12 +70,14 @@ class MaterialMissing(ProviderError):
     Attributes:
         reason: `CreateContainerConfigError` or `FailedMount`.
         container_name: the container that cannot be started; empty when it is the pod as a whole.
+        is_told: whether there was an event about it already; else core tells one.
     """
 
-    def __init__(self, message: str, *, reason: str, container_name: str = "") -> None:
+    def __init__(self, message: str, *, reason: str, container_name: str = "", is_told: bool = False) -> None:
         super().__init__(message)
         self.reason = reason
         self.container_name = container_name
+        self.is_told = is_told
 
 
 class InvalidInput(ProviderError):

@@ -27,6 +27,7 @@ from vk_core.api.volumes import (
     NFSVolumeSource,
     ObjectFieldSelector,
     ProjectedVolumeSource,
+    SecretVolumeSource,
     ServiceAccountTokenProjection,
     Volume,
     VolumeProjection,
@@ -229,7 +230,25 @@ async def test_mounts_use_the_variables_of_the_container_and_what_does_not_resol
     materials.put_config_map("settings", {"level": "x/../../up"})
     with pytest.raises(MaterialMissing) as missing:
         web.mounts("main", await web.environment("main"))
-    assert missing.value.reason == "CreateContainerConfigError"
+    assert (missing.value.reason, missing.value.is_told) == ("CreateContainerConfigError", True)
+    for _ in range(2):
+        with pytest.raises(MaterialMissing):
+            web.mounts("main", await web.environment("main"))
+    assert [notice[1:] for notice in materials.notices] == [
+        ("Failed", "Error: unable to provision SubPath `of-x/../../up`: must not contain '..'")
+    ]
+
+
+async def test_all_volumes_that_lack_something_are_told_not_just_the_first() -> None:
+    materials = make_materials()
+    secret = Volume(name="login", secret=SecretVolumeSource(secret_name="login"))
+    with pytest.raises(MaterialMissing, match='volume "settings"'):
+        await materials.of(pod_with(volumes=(SETTINGS, secret))).volumes()
+    told = {message for _, reason, message in materials.notices if reason == "FailedMount"}
+    assert told == {
+        'MountVolume.SetUp failed for volume "settings" : configmap "settings" not found',
+        'MountVolume.SetUp failed for volume "login" : secret "login" not found',
+    }
 
 
 async def test_pull_secrets_are_found_and_one_that_is_missing_or_senseless_does_not_stop_the_others() -> None:

@@ -50,6 +50,10 @@ def waits(cluster: FakeCluster) -> dict[str, ContainerStateWaiting | None]:
     return {status.name: status.state.waiting for status in statuses}
 
 
+def messages(cluster: FakeCluster, reason: str) -> set[str]:
+    return {event["message"] for event in cluster.all("events") if event["reason"] == reason}
+
+
 @virtual_time
 async def test_a_container_whose_environment_lacks_something_says_so_and_the_others_just_wait() -> None:
     cluster, provider = FakeCluster(), TellingProvider()
@@ -67,6 +71,26 @@ async def test_a_container_whose_environment_lacks_something_says_so_and_the_oth
         assert pod is not None
         assert pod.status.reason == ""
         assert "ProviderCreateFailed" not in events(cluster), "whoever looked for it tells about it"
+
+
+@virtual_time
+async def test_what_is_missing_and_was_not_told_yet_is_told_as_kubelet_does() -> None:
+    cluster, provider = FakeCluster(), TellingProvider()
+    no_folder = "hostPath type check failed: /srv is not a directory"
+    async with controlling(cluster, provider):
+        provider.failures["create_pod"] = MaterialMissing(no_folder, reason="FailedMount")
+        cluster.add_pod(make_pod("web"))
+        await cluster.until(lambda: no_folder in messages(cluster, "FailedMount"))
+        no_part = "failed to prepare subPath"
+        provider.failures["create_pod"] = MaterialMissing(
+            no_part, reason="CreateContainerConfigError", container_name="main"
+        )
+        cluster.add_pod(make_pod("other"))
+        await cluster.until(lambda: f"Error: {no_part}" in messages(cluster, "Failed"))
+        provider.failures["create_pod"] = MaterialMissing(NO_SETTINGS, reason="FailedMount", is_told=True)
+        cluster.add_pod(make_pod("third"))
+        await asyncio.sleep(600)
+        assert NO_SETTINGS not in messages(cluster, "FailedMount")
 
 
 @virtual_time

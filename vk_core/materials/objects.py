@@ -71,6 +71,11 @@ class Notice(NamedTuple):
     message: str
 
 
+def container_failed(message: str) -> Notice:
+    """That a container cannot be started, for what has no reason of its own: the event is kubelet's."""
+    return Notice("Failed", f"Error: {message}")
+
+
 @dataclass(frozen=True, slots=True)
 class PodFacts:
     """What is known about a pod and where it runs.

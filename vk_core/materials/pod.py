@@ -13,7 +13,7 @@ from vk_core.materials.environment.expansion import expand
 from vk_core.materials.environment.resolution import env_files_of, resolve_environment
 from vk_core.materials.environment.services import needs_services
 from vk_core.materials.network.files import network_files, network_notices
-from vk_core.materials.objects import CONFIG_ERROR, FAILED_MOUNT, Notice, PodFacts, Ref
+from vk_core.materials.objects import CONFIG_ERROR, FAILED_MOUNT, Notice, PodFacts, Ref, container_failed
 from vk_core.materials.origin import Sources
 from vk_core.materials.pullsecrets import pull_credentials
 from vk_core.materials.references import environment_references, references_of, volume_references
@@ -77,7 +77,7 @@ class HeldPod:
         )
         self._tell(resolved.notices)
         if resolved.environment is None:
-            raise MaterialMissing(resolved.missing, reason=CONFIG_ERROR, container_name=container_name)
+            raise self._missing(resolved.missing, CONFIG_ERROR, container_name)
         return resolved.environment
 
     def expand(self, texts: Sequence[str], environment: Environment) -> tuple[str, ...]:
@@ -93,17 +93,27 @@ class HeldPod:
         await self._ready([ref for volume in volumes for ref in volume_references(volume, namespace)])
         facts = self._desk.facts(self.pod)
         notices: list[Notice] = []
+        found: dict[str, VolumeContent] = {}
+        missing: list[MaterialMissing] = []
         try:
-            return {volume.name: await self._volume(volume, facts, tokens, notices) for volume in volumes}
+            for volume in volumes:
+                try:
+                    found[volume.name] = await self._volume(volume, facts, tokens, notices)
+                except MaterialMissing as error:
+                    missing.append(error)  # the others are looked at all the same, so that all that is missing is told
         finally:
             self._tell_once(notices)
+        if missing:
+            raise missing[0]
+        return found
 
     def mounts(self, container_name: str, environment: Environment) -> tuple[Mount, ...]:
         """Where a container has its volumes."""
         try:
             return mounts_of(self._container(container_name), environment, volumes=self.pod.spec.volumes)
         except ValueError as error:
-            raise MaterialMissing(str(error), reason=CONFIG_ERROR, container_name=container_name) from None
+            self._tell_once([container_failed(str(error))])
+            raise self._missing(str(error), CONFIG_ERROR, container_name) from None
 
     def network_files(self, *, pod_ips: Sequence[str] = ()) -> NetworkFiles:
         """Hostname, hosts and resolver settings."""
@@ -197,7 +207,12 @@ class HeldPod:
     def _failed_mount(self, volume: Volume, missing: str) -> MaterialMissing:
         text = f'MountVolume.SetUp failed for volume "{volume.name}" : {missing}'
         self._tell([Notice(FAILED_MOUNT, text)])
-        return MaterialMissing(text, reason=FAILED_MOUNT)
+        return self._missing(text, FAILED_MOUNT)
+
+    @staticmethod
+    def _missing(message: str, reason: str, container_name: str = "") -> MaterialMissing:
+        """For something of which the event was told already."""
+        return MaterialMissing(message, reason=reason, container_name=container_name, is_told=True)
 
     def _container(self, name: str) -> Container:
         spec = self.pod.spec

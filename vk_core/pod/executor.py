@@ -126,7 +126,8 @@ class PodExecutor:
         except InvalidInput as error:
             self._cannot_run(uid, record, error)
         except MaterialMissing as error:
-            # Whoever looked for it has told about it in an event of its own.
+            if not error.is_told:
+                self._tell_missing(pod, error)
             self._wait_for(uid, record, error)
             raise
         except Exception as error:
@@ -163,6 +164,14 @@ class PodExecutor:
     def _wait_for(self, uid: str, record: PodRecord, missing: MaterialMissing) -> None:
         record.trouble, record.missing = "", missing
         self._publish(uid)
+
+    def _tell_missing(self, pod: Pod, missing: MaterialMissing) -> None:
+        """The event that a kubelet tells in such a case."""
+        if missing.reason == reasons.FAILED_MOUNT:
+            self._events.record(reference(pod), reasons.FAILED_MOUNT, str(missing), warning=True)
+        else:
+            about = reference(pod, missing.container_name)
+            self._events.record(about, reasons.FAILED, f"Error: {missing}", warning=True)
 
     def _cannot_run(self, uid: str, record: PodRecord, error: InvalidInput) -> None:
         record.verdict = PodStatus(phase=FAILED, reason=reasons.PROVIDER_FAILED, message=str(error))

@@ -25,6 +25,9 @@ LOST = "ProviderLostPod"
 FAILED_MOUNT = "FailedMount"
 """Event: a volume of the pod cannot be mounted, as kubelet names it."""
 
+FAILED = "Failed"
+"""Event: a container cannot be started, as kubelet names it."""
+
 CONFIG_ERROR = "CreateContainerConfigError"
 """State of a container whose environment cannot be made, as kubelet names it."""
 

@@ -160,6 +160,10 @@ def replace_name(variable: EnvVar, name: str) -> EnvVar:
 
 
 GONE, NO_KEY = 'configmap "gone" not found', 'key "none" does not exist in configmap "config"'
+NOT_IN_MAP, NOT_IN_SECRET = (
+    "couldn't find key {} in ConfigMap shop/config",
+    "couldn't find key {} in Secret shop/secret",
+)
 SKIPPED = 'skipping optional envvar "E": '
 FORBIDDEN = 'failed to read secret "refused": secrets is forbidden'
 
@@ -190,7 +194,12 @@ FORBIDDEN = 'failed to read secret "refused": secrets is forbidden'
             "",
             id="optional of a config map",
         ),
-        pytest.param(from_config_map("config", "none"), ("MandatoryConfigMapKeyNotFound", NO_KEY), NO_KEY, id="key"),
+        pytest.param(
+            from_config_map("config", "none"),
+            ("MandatoryConfigMapKeyNotFound", NO_KEY),
+            NOT_IN_MAP.format("none"),
+            id="key",
+        ),
         pytest.param(
             from_config_map("config", "none", optional=True),
             ("OptionalConfigMapKeyNotFound", SKIPPED + NO_KEY),
@@ -200,13 +209,13 @@ FORBIDDEN = 'failed to read secret "refused": secrets is forbidden'
         pytest.param(
             from_config_map("config", "blob"),
             ("MandatoryConfigMapKeyNotFound", NO_KEY.replace("none", "blob")),
-            NO_KEY.replace("none", "blob"),
+            NOT_IN_MAP.format("blob"),
             id="binary key",
         ),
         pytest.param(
             from_secret("secret", "k"),
             ("MandatorySecretKeyNotFound", 'key "k" does not exist in secret "secret"'),
-            'key "k" does not exist in secret "secret"',
+            NOT_IN_SECRET.format("k"),
             id="key of a secret",
         ),
         pytest.param(
@@ -305,7 +314,7 @@ def test_variables_that_need_an_unknown_address_are_left_out_and_listed_with_tho
     ],
 )
 def test_a_reference_that_cannot_be_is_missing_by_name(variable: EnvVar, missing: str) -> None:
-    assert resolve(variable) == Resolved(None, (), missing)
+    assert resolve(variable) == Resolved(None, (Notice("Failed", f"Error: {missing}"),), missing)
 
 
 FILE = 'file "conf/app.env" of volume "shared"'
@@ -335,7 +344,7 @@ def test_an_env_file_that_does_not_have_the_key_is_missing_unless_optional(
     content: bytes | str, missing: str, missing_if_optional: str
 ) -> None:
     files = {("shared", "conf/app.env"): content}
-    assert resolve(from_file("KEY"), files=files) == Resolved(None, (), missing)
+    assert resolve(from_file("KEY"), files=files) == Resolved(None, (Notice("Failed", f"Error: {missing}"),), missing)
     assert resolve(from_file("KEY", optional=True), files=files).missing == missing_if_optional
 
 

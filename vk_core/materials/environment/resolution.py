@@ -21,7 +21,16 @@ from vk_core.materials.environment.envfile import parse_env_file
 from vk_core.materials.environment.expansion import expand, references
 from vk_core.materials.environment.fields import AddressUnknown, field_value, quote
 from vk_core.materials.environment.resources import resource_value
-from vk_core.materials.objects import Absent, KeyedObject, Lookup, Notice, PodFacts, Ref, Unreadable
+from vk_core.materials.objects import (
+    Absent,
+    KeyedObject,
+    Lookup,
+    Notice,
+    PodFacts,
+    Ref,
+    Unreadable,
+    container_failed,
+)
 from vk_core.provider.materials import Environment
 
 Kind = Literal["ConfigMap", "Secret"]
@@ -80,12 +89,18 @@ def resolve_environment(
             else:
                 resolution.set(variable.name, "")
     except _Missing as problem:
+        if not problem.is_told:
+            resolution.notices.append(container_failed(str(problem)))
         return Resolved(None, tuple(resolution.notices), str(problem))
     return Resolved(resolution.environment(), tuple(resolution.notices), "")
 
 
 class _Missing(Exception):
-    """Something mandatory is not there; the message says what."""
+    """Something mandatory is not there; the message says what, and `is_told` whether a notice does so too."""
+
+    def __init__(self, message: str, *, is_told: bool = False) -> None:
+        super().__init__(message)
+        self.is_told = is_told
 
 
 class _Resolution:
@@ -205,7 +220,12 @@ class _Resolution:
         value = found.data.get(selector.key)
         if value is None or selector.key in found.binary:
             message = f"key {quote(selector.key)} does not exist in {kind.lower()} {quote(selector.name)}"
-            self._not_there(f"{kind}KeyNotFound", message, optional=selector.optional, skipping=skipping)
+            namespace = self._facts.pod.metadata.namespace
+            self._not_there(
+                Notice(_need(selector.optional) + f"{kind}KeyNotFound", skipping + message),
+                f"couldn't find key {selector.key} in {kind} {namespace}/{selector.name}",
+                optional=selector.optional,
+            )
             return None
         return value.decode("utf-8", "surrogateescape")
 
@@ -220,15 +240,15 @@ class _Resolution:
         if isinstance(state, Unreadable):
             message = f"failed to read {kind.lower()} {quote(name)}: {state.message}"
             self.notices.append(Notice(f"FailedToRead{_need(optional)}{kind}", message))
-            raise _Missing(message)
+            raise _Missing(message, is_told=True)
         message = f"{kind.lower()} {quote(name)} not found"
-        self._not_there(f"{kind}NotFound", message, optional=optional, skipping=skipping)
+        self._not_there(Notice(_need(optional) + f"{kind}NotFound", skipping + message), message, optional=optional)
         return None
 
-    def _not_there(self, what: str, message: str, *, optional: bool | None, skipping: str) -> None:
-        self.notices.append(Notice(_need(optional) + what, skipping + message))
+    def _not_there(self, notice: Notice, message: str, *, optional: bool | None) -> None:
+        self.notices.append(notice)
         if not optional:
-            raise _Missing(message)
+            raise _Missing(message, is_told=True)
 
     def _valid_keys(self, prefix: str, keys: list[str], ref: Ref) -> list[str]:
         """The keys that can be names of variables; the others go into a warning."""
