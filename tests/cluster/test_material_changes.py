@@ -65,7 +65,7 @@ def test_a_mandatory_object_that_is_missing_is_waited_for_and_healed_within_a_se
     long_kind = {"configMap": "ConfigMap", "secret": "Secret"}[kind]
     until(lambda: f"Mandatory{long_kind}NotFound" in reasons(either))
     put(either, config_map("settings") if kind == "configMap" else secret("settings", {}))
-    until(lambda: "does not exist in" in waiting(either).get("message", ""))
+    until(lambda: "couldn't find key" in waiting(either).get("message", ""))
     until(lambda: f"Mandatory{long_kind}KeyNotFound" in reasons(either))
     time.sleep(3)  # long enough for a back-off to be longer than a second
     value = config_map("settings", {"level": "x"}) if kind == "configMap" else secret("settings", {"level": b"x"})
