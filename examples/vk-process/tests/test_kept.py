@@ -85,6 +85,14 @@ async def test_an_empty_directory_keeps_its_files_over_a_restart(tmp_path: Path)
     assert files(tmp_path) == []
 
 
+async def test_a_pod_is_remembered_before_its_containers_start(tmp_path: Path) -> None:
+    pod = make_pod(containers=(make_container(command=("ls", str(tmp_path / "test-node" / "kept"))),))
+    async with node(tmp_path) as machine:
+        await machine.provider.create_pod(pod)
+        await machine.until(lambda status: status.container_statuses[0].restart_count == 1)
+        assert (await machine.log(pod, previous=True)).decode() == f"{pod.metadata.uid}.json\n"
+
+
 async def test_what_the_cluster_no_longer_wants_is_removed(tmp_path: Path) -> None:
     pod = writing_pod()
     async with node(tmp_path) as machine:

@@ -179,6 +179,11 @@ async def test_bytes_that_are_no_text_are_shown_as_they_are() -> None:
     ("command", "shown"),
     [
         pytest.param("ls /etc/app", "all\ncolor\n", id="mount points"),
+        pytest.param(
+            "ls -l /etc/app",
+            "drwxrwxrwx 1 root     root             0 all\n-rw-r--r-- 1 root     root             4 color\n",
+            id="long mount points",
+        ),
         pytest.param("ls /etc/app/all", "color\nsize\n", id="volume"),
         pytest.param("cat /etc/app/all/color /etc/app/all/size", "blue4", id="files"),
         pytest.param("cat etc/../etc/app//color", "blue", id="sub path"),
@@ -207,6 +212,14 @@ async def test_volumes_are_shown_where_they_are_mounted(command: str, shown: str
 )
 async def test_what_is_not_there_is_not_shown(command: str, complaint: str) -> None:
     assert await (await mounted()).run(command) == (1, complaint)
+
+
+async def test_a_mount_hides_what_is_below_it() -> None:
+    mount = VolumeMount(name="settings", mount_path="/etc")
+    materials = make_materials(config_maps={"settings": SETTINGS})
+    shell = Shell(materials, container=make_container(volume_mounts=(mount,)), volumes=VOLUMES[:1])
+    await shell.provider.create_pod(shell.pod)
+    assert await shell.run("ls /etc") == (0, "color\nsize\n")
 
 
 async def test_relative_paths_begin_at_the_working_directory() -> None:
