@@ -139,6 +139,16 @@ async def test_what_has_not_changed_is_left_alone(unprivileged: HostVolumes) -> 
     assert points_to(opened.folder / CONFIG / "c" / "..data") == before
 
 
+async def test_what_a_process_has_removed_from_a_volume_is_back_with_the_next_change(unprivileged: HostVolumes) -> None:
+    materials = FakeMaterials(files("c", {"a": b"1"}), files("d", {"a": b"1"}))
+    opened = await unprivileged.open(materials)
+    (opened.folder / CONFIG / "c" / "..data").unlink()
+
+    materials.change()
+
+    await until(shows(opened.folder / CONFIG / "c", {"a": b"1"}))
+
+
 async def test_a_mandatory_object_that_vanishes_keeps_its_files_and_holds_up_no_other(
     unprivileged: HostVolumes,
 ) -> None:
