@@ -152,6 +152,7 @@ class Plan:
         stop_sandboxes: sandboxes to stop, because the pod has ended and nothing runs in them any more.
         back_offs: containers that wait before they are started again.
         wake_at: when to plan again even if nothing happens.
+        over: whether nothing of the pod is started any more: starts under way are to be given up.
         ended: whether the pod is over and nothing of it runs: all that is left to do is to remove it.
     """
 
@@ -163,4 +164,5 @@ class Plan:
     stop_sandboxes: tuple[str, ...] = ()
     back_offs: tuple[BackOff, ...] = ()
     wake_at: Time | None = None
+    over: bool = False
     ended: bool = False

@@ -13,7 +13,10 @@ from typing import NamedTuple
 
 from vk_core.api.meta import Time
 from vk_core.api.pod import Pod
+from vk_core.engine.deciding.actions import Kind
 from vk_core.engine.deciding.memory import Streak
+from vk_core.engine.deciding.survey import Survey
+from vk_core.engine.deciding.views import View, has_ended
 from vk_core.engine.observed import restart_count
 from vk_core.engine.runtime import ContainerPhase, RuntimeContainer
 
@@ -63,6 +66,18 @@ def restart_delay(
     finished_at = counting[0].finished_at
     until = finished_at + delay if delay and finished_at is not None else None
     return RestartDelay(delay, until, length + 1)
+
+
+def delay_of_view(known: Survey, view: View) -> RestartDelay:
+    """When a container that is not running is started."""
+    if view.kind is Kind.EPHEMERAL:
+        return AT_ONCE
+    ended = [one for one in view.instances if has_ended(one)]
+    if view.kind in {Kind.INIT, Kind.SIDECAR}:
+        sandbox = known.sandbox
+        ended = [one for one in ended if sandbox is not None and one.sandbox_id == sandbox.id]
+    newest_was_stopped = bool(ended) and view.newest is ended[0] and view.stopped_to_restart
+    return restart_delay(ended, known.memory.streaks.get(view.name), newest_was_stopped=newest_was_stopped)
 
 
 def delay_of(streak: int) -> dt.timedelta:

@@ -13,7 +13,8 @@ from typing import NamedTuple
 from vk_core.api.meta import Time
 from vk_core.api.pod import Pod
 from vk_core.engine.deciding.actions import Kind, Stop, StopReason
-from vk_core.engine.deciding.survey import Stage, Survey, View
+from vk_core.engine.deciding.survey import Survey
+from vk_core.engine.deciding.views import Stage, View
 
 DEADLINE_EXCEEDED = "DeadlineExceeded"
 DEADLINE_MESSAGE = "Pod was active on the node longer than the specified deadline"
@@ -81,6 +82,7 @@ def endings_of_all(known: Survey, over: Ending, reason: StopReason, now: Time) -
     """The stops of everything that runs, in order."""
     views = {view.name: view for view in known.views}
     waits_for = _waited_for(known)
+    changes_sandbox = reason is StopReason.SANDBOX_CHANGED
     extension = EXTENSION_SECONDS if over.grace_period_seconds else 0
     stops = []
     for name, instance in known.alive:
@@ -96,6 +98,7 @@ def endings_of_all(known: Survey, over: Ending, reason: StopReason, now: Time) -
                 message=f"Stopping container {name}",
                 deadline=deadline,
                 its_turn=not is_sidecar or not waits_for.get(name) or now >= deadline,
+                restart=changes_sandbox and view is not None and view.may_restart,
                 hook=view is not None and over.grace_period_seconds > 0,
                 extension_seconds=extension,
             )

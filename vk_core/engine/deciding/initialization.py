@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from vk_core.engine.deciding.actions import Kind
-from vk_core.engine.deciding.survey import Stage, Survey, View
+from vk_core.engine.deciding.survey import Survey
+from vk_core.engine.deciding.views import Stage, View
 
 
 class Initialization(NamedTuple):

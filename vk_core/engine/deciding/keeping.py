@@ -10,9 +10,9 @@ from vk_core.engine import identity
 from vk_core.engine.configuration.labels import container_hash
 from vk_core.engine.deciding.actions import Kind, Stop, StopReason
 from vk_core.engine.deciding.ending import EXTENSION_SECONDS, grace_period_seconds
-from vk_core.engine.deciding.policy import NEVER, restart_policy
 from vk_core.engine.deciding.resizing import needs_restart
-from vk_core.engine.deciding.survey import Survey, View
+from vk_core.engine.deciding.survey import Survey
+from vk_core.engine.deciding.views import View
 from vk_core.engine.runtime import RuntimeContainer
 
 
@@ -30,7 +30,7 @@ def disturbance(known: Survey, view: View, now: Time) -> Stop | None:
     reason, cause = found
     sort = "Init container" if view.kind is Kind.SIDECAR and reason is not StopReason.RESIZE else "Container"
     message = f"{sort} {view.name} {cause}"
-    restart = reason in {StopReason.DEFINITION_CHANGED, StopReason.RESIZE} or _may_restart(view)
+    restart = reason in {StopReason.DEFINITION_CHANGED, StopReason.RESIZE} or view.may_restart
     if restart and view.kind is Kind.APP and reason is not StopReason.RESIZE:
         message += ", will be restarted"
     return stop_now(known, view, reason, message, now, restart=restart)
@@ -90,10 +90,6 @@ def _has_changed(view: View, instance: RuntimeContainer) -> bool:
     """Whether the container is another one than was started; only its image may be changed in a pod."""
     made = instance.annotations.get(identity.HASH)
     return made is not None and made != container_hash(view.container)
-
-
-def _may_restart(view: View) -> bool:
-    return restart_policy(view.container, view.pod_policy) != NEVER
 
 
 def _grace_of(probe: Probe | None, grace: int) -> int:

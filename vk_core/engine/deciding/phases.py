@@ -5,7 +5,8 @@ from __future__ import annotations
 from vk_core.api.podstatus import ContainerState, ContainerStateTerminated, ContainerStatus
 from vk_core.engine.deciding.actions import Kind
 from vk_core.engine.deciding.initialization import has_initialized
-from vk_core.engine.deciding.survey import RESTARTING_ALL, Survey, View
+from vk_core.engine.deciding.survey import Survey
+from vk_core.engine.deciding.views import RESTARTING_ALL, View
 
 PENDING = "Pending"
 RUNNING = "Running"

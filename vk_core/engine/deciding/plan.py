@@ -8,13 +8,14 @@ from collections.abc import Iterable
 from vk_core.api.meta import Time
 from vk_core.api.pod import Pod
 from vk_core.engine.deciding.actions import BackOff, Kind, MakeSandbox, Plan, Start, Stop, StopReason
-from vk_core.engine.deciding.backoff import AT_ONCE, RestartDelay, crash_message, restart_delay
+from vk_core.engine.deciding.backoff import crash_message, delay_of_view
 from vk_core.engine.deciding.ending import Ending, active_until, ending, endings_of_all, grace_period_seconds
 from vk_core.engine.deciding.initialization import initialization
 from vk_core.engine.deciding.keeping import disturbance, stop_now
 from vk_core.engine.deciding.memory import PodMemory
 from vk_core.engine.deciding.resizing import resizes
-from vk_core.engine.deciding.survey import Stage, Survey, View, has_ended, survey
+from vk_core.engine.deciding.survey import Survey, survey
+from vk_core.engine.deciding.views import Stage, View, asks_for_restart_of_all
 from vk_core.engine.observed import ObservedPod
 from vk_core.engine.runtime import ContainerPhase, SandboxPhase
 
@@ -32,6 +33,8 @@ def plan(pod: Pod, observed: ObservedPod, memory: PodMemory, now: Time) -> Plan:
     over = ending(known, now)
     if over is not None:
         return _finish(known, over, now)
+    if known.restarts_all and (anew := _restart_all(known, now)) is not None:
+        return anew
     if known.sandbox is None:
         return _renew(known, now)
     return _Going(known, now).plan()
@@ -42,9 +45,9 @@ def _finish(known: Survey, over: Ending, now: Time) -> Plan:
     stops = endings_of_all(known, over, StopReason.POD_ENDS, now)
     if stops or known.memory.starting:
         waits = any(not stop.its_turn for stop in stops)
-        return Plan(stops=stops, wake_at=over.deadline if waits and over.deadline > now else None)
+        return Plan(stops=stops, wake_at=over.deadline if waits and over.deadline > now else None, over=True)
     ready = tuple(sandbox.id for sandbox in known.observed.sandboxes if sandbox.phase is SandboxPhase.READY)
-    return Plan(stop_sandboxes=ready, ended=not ready)
+    return Plan(stop_sandboxes=ready, over=True, ended=not ready)
 
 
 def _renew(known: Survey, now: Time) -> Plan:
@@ -67,6 +70,32 @@ def _renew(known: Survey, now: Time) -> Plan:
         sandbox.id for sandbox in sandboxes if sandbox is known.observed.sandbox or sandbox.phase is SandboxPhase.READY
     )
     return Plan(sandbox=MakeSandbox(attempt=attempt, replaces=replaces), wake_at=until)
+
+
+def _restart_all(known: Survey, now: Time) -> Plan | None:
+    """Ends and removes all containers but ephemeral ones; last those that asked for it, so that it is not forgotten."""
+    views = (*known.apps, *known.inits)
+    names = {view.name for view in views}
+    until = active_until(known)
+    stops = tuple(
+        Stop(
+            container_id=one.id,
+            name=name,
+            reason=StopReason.RESTART_ALL,
+            message=f"Stopping container {name}",
+            deadline=now,
+            hook=False,
+        )
+        for name, one in known.alive
+        if name in names
+    )
+    if stops or any(view.starting for view in views):
+        return Plan(stops=stops, wake_at=until)
+    asking = [view for view in views if asks_for_restart_of_all(view.container, view.newest, None)]
+    if not asking:
+        return None
+    ordered = (*(view for view in views if view not in asking), *asking)
+    return Plan(removes=tuple(one.id for view in ordered for one in view.instances), wake_at=until)
 
 
 class _Going:
@@ -118,7 +147,7 @@ class _Going:
                 if unknown
                 else f"Stopping container {name}",
                 self._now,
-                restart=False,
+                restart=not unknown and view.may_restart,
                 instance_id=instance.id,
             )
 
@@ -160,18 +189,6 @@ class _Going:
                 ),
             )
         )
-
-
-def delay_of_view(known: Survey, view: View) -> RestartDelay:
-    """When a container that is not running is started."""
-    if view.kind is Kind.EPHEMERAL:
-        return AT_ONCE
-    ended = [one for one in view.instances if has_ended(one)]
-    if view.kind in {Kind.INIT, Kind.SIDECAR}:
-        sandbox = known.sandbox
-        ended = [one for one in ended if sandbox is not None and one.sandbox_id == sandbox.id]
-    newest_was_stopped = bool(ended) and view.newest is ended[0] and view.stopped_to_restart
-    return restart_delay(ended, known.memory.streaks.get(view.name), newest_was_stopped=newest_was_stopped)
 
 
 def _earliest(moments: Iterable[Time | None], now: Time) -> Time | None:

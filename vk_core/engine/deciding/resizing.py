@@ -9,7 +9,8 @@ from collections.abc import Mapping
 
 from vk_core.api.quantity import milli, whole
 from vk_core.engine.deciding.actions import Resize
-from vk_core.engine.deciding.survey import Stage, Survey, View
+from vk_core.engine.deciding.survey import Survey
+from vk_core.engine.deciding.views import Stage, View
 
 _CPU, _MEMORY = "cpu", "memory"
 _RESTART = "RestartContainer"

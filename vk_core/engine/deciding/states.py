@@ -15,18 +15,10 @@ from vk_core.api.podstatus import (
     VolumeMountStatus,
 )
 from vk_core.engine.deciding.actions import Kind
-from vk_core.engine.deciding.backoff import REASON, crash_message
+from vk_core.engine.deciding.backoff import REASON, crash_message, delay_of_view
 from vk_core.engine.deciding.initialization import has_initialized
-from vk_core.engine.deciding.plan import delay_of_view
-from vk_core.engine.deciding.survey import (
-    KILLED,
-    NOT_LOCATED,
-    STATUS_UNKNOWN,
-    Survey,
-    View,
-    exit_code_of,
-    lost,
-)
+from vk_core.engine.deciding.survey import Survey
+from vk_core.engine.deciding.views import KILLED, RESTARTING_ALL, STATUS_UNKNOWN, View, exit_code_of
 from vk_core.engine.observed import restart_count
 from vk_core.engine.runtime import ContainerPhase, RuntimeContainer
 from vk_core.provider.termination import fit_message
@@ -40,6 +32,9 @@ TREATED_AS_COMPLETED = (
     "treat it as exited normally"
 )
 
+RESET = "The container is removed because RestartAllContainers in place"
+NOT_LOCATED = "The container could not be located when the pod was terminated"
+
 NOTHING = ContainerState()
 
 
@@ -51,6 +46,8 @@ def container_status(known: Survey, view: View, *, is_over: bool) -> ContainerSt
         view: which container.
         is_over: whether nothing of the pod is started any more.
     """
+    if view.was_reset:
+        return _reset(known, view)
     seen = _seen(view)
     if seen:
         state, last = _state(known, seen[0]), _last_state(known, view, seen)
@@ -122,7 +119,7 @@ def _last_state(known: Survey, view: View, seen: Sequence[RuntimeContainer]) -> 
 def _lost_states(known: Survey, view: View, *, is_over: bool) -> tuple[ContainerState, ContainerState]:
     """State and last state of a container of which the runtime has nothing."""
     status = view.known
-    ended = lost(status)
+    ended = view.lost
     waiting = ContainerState(waiting=_default(known))
     if status is not None and status.state.terminated is not None:
         return status.state, status.last_state
@@ -147,6 +144,21 @@ def _why_it_waits(known: Survey, view: View, state: ContainerState) -> Container
     if delay and state.terminated is not None:
         return ContainerStateWaiting(reason=REASON, message=crash_message(known.pod, view.name, delay))
     return None
+
+
+def _reset(known: Survey, view: View) -> ContainerStatus:
+    """The status of a container that was removed so that all of the pod start anew."""
+    waiting = ContainerStateWaiting(reason=RESTARTING_ALL, message=RESET)
+    ended = ContainerStateTerminated(exit_code=KILLED, reason=RESTARTING_ALL, message=RESET)
+    return ContainerStatus(
+        name=view.name,
+        state=ContainerState(waiting=waiting),
+        last_state=ContainerState(terminated=ended),
+        restart_count=view.next_attempt,
+        image=view.container.image,
+        started=False,
+        volume_mounts=_mounts(known, view),
+    )
 
 
 def _described(
@@ -193,16 +205,7 @@ def _with_probes(view: View, status: ContainerStatus) -> ContainerStatus:
     if status.state.running is None:
         done = view.kind is Kind.INIT and status.state.terminated is not None and not status.state.terminated.exit_code
         return replace(status, started=False, ready=done)
-    started = view.is_started
-    return replace(status, started=started, ready=started and view.kind is not Kind.INIT and _is_ready(view))
-
-
-def _is_ready(view: View) -> bool:
-    if view.container.readiness_probe is None:
-        return True
-    if view.probes.readiness is not None:
-        return view.probes.readiness
-    return view.known_instance is not None and view.known_instance.ready
+    return replace(status, started=view.is_started, ready=view.is_ready and view.kind is not Kind.INIT)
 
 
 def _mounts(known: Survey, view: View) -> tuple[VolumeMountStatus, ...]:

@@ -15,12 +15,14 @@ from vk_core.api.podstatus import ContainerStatus, PodCondition, PodIP, PodStatu
 from vk_core.engine.deciding.actions import Kind
 from vk_core.engine.deciding.ending import Ending, ending
 from vk_core.engine.deciding.memory import PodMemory
-from vk_core.engine.deciding.phases import FAILED, PENDING, RUNNING, TERMINAL, phase_of
+from vk_core.engine.deciding.phases import FAILED, PENDING, RUNNING, SUCCEEDED, TERMINAL, phase_of
+from vk_core.engine.deciding.policy import RESTART_ALL
 from vk_core.engine.deciding.resizing import is_pending
 from vk_core.engine.deciding.states import container_status, unknown_end
 from vk_core.engine.deciding.survey import Survey, survey
 from vk_core.engine.observed import ObservedPod
 
+ALL_RESTARTING = "AllContainersRestarting"
 SANDBOX_READY = "PodReadyToStartContainers"
 RESIZE_IN_PROGRESS = "PodResizeInProgress"
 
@@ -130,7 +132,23 @@ def _conditions(known: Survey, phase: str) -> tuple[PodCondition, ...]:
         conditions.append(
             PodCondition(type=RESIZE_IN_PROGRESS, status="True", reason="Error" if problem else "", message=problem)
         )
+    if any(rule.action == RESTART_ALL for view in known.views for rule in view.container.restart_policy_rules):
+        conditions.append(_restarting_all(known, phase))
     verdict = known.memory.verdict
     if verdict is not None and verdict.condition is not None and phase in TERMINAL:
         conditions.append(verdict.condition)
     return tuple(conditions)
+
+
+def _restarting_all(known: Survey, phase: str) -> PodCondition:
+    if phase in TERMINAL:
+        reason = "PodCompleted" if phase == SUCCEEDED else "PodFailed"
+        return PodCondition(type=ALL_RESTARTING, status="False", reason=reason)
+    if not known.restarts_all or not any(view.instances for view in (*known.inits, *known.apps)):
+        return PodCondition(type=ALL_RESTARTING, status="False")
+    return PodCondition(
+        type=ALL_RESTARTING,
+        status="True",
+        reason="RestartAllContainersStarted",
+        message="container exited with restart policy rule",
+    )
