@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Collection
 
 from tests.support.cluster import FakeCluster
-from tests.support.providers import TellingProvider, controlling, events, phase
+from tests.support.providers import TellingProvider, controlling, events, phase, writes
 from vk_core.api.pod import Pod
-from vk_core.api.podstatus import ContainerStateWaiting
+from vk_core.api.podstatus import ContainerStateWaiting, PodStatus
 from vk_core.api.volumes import NFSVolumeSource, Volume
 from vk_core.errors import InvalidInput, MaterialMissing, Unavailable
 from vk_core.testing import make_container, make_pod, virtual_time
@@ -146,9 +146,14 @@ async def test_pods_that_outlived_a_restart_are_given_to_the_provider_to_adopt_o
     assert not provider.adopted, "a pod that was created here is known"
     cluster.edit("pods", "default", "web", {"metadata": {"labels": {"version": "2"}}})
     provider.failures["adopt_pod"] = Unavailable("not yet")
+    uid, whole = next((uid, pod.status) for uid, pod in provider.pods.items())
+    provider.set(uid, PodStatus(phase="Running"))
+    cluster.log.clear()
     async with controlling(cluster, provider):
         await asyncio.sleep(5)
         assert not provider.updated
+        assert not writes(cluster), "what the provider says of a pod that it does not know yet is not told"
+        provider.set(uid, whole)
         provider.failures.clear()
         await cluster.until(lambda: len(provider.adopted) == 1, within=60)
         await asyncio.sleep(120)

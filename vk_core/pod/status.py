@@ -32,6 +32,8 @@ class NodeFacts(NamedTuple):
 
 def build_status(record: PodRecord, node: NodeFacts, now: Time) -> PodStatus | None:
     """The status to report; None when there is nothing to say yet."""
+    if record.adopting and not record.deleting:
+        return None  # what the provider says before it knows what the pod shall be is not the whole story
     source = _source(record)
     if source is None:
         return None
