@@ -20,6 +20,7 @@ from vk_core.api.volumes import EmptyDirVolumeSource, Volume
 from vk_core.errors import NotFound, Unavailable
 from vk_core.provider import OWNER_ANNOTATION
 from vk_core.testing import make_container, make_pod
+from vk_process.kept import KeptPods
 
 from .conftest import Machine, children
 
@@ -85,7 +86,8 @@ async def test_an_empty_directory_keeps_its_files_over_a_restart(tmp_path: Path)
     assert files(tmp_path) == []
 
 
-async def test_a_pod_is_remembered_before_its_containers_start(tmp_path: Path) -> None:
+async def test_a_pod_is_remembered_before_its_containers_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(KeptPods, "note", lambda _kept, _pod: None)
     pod = make_pod(containers=(make_container(command=("ls", str(tmp_path / "test-node" / "kept"))),))
     async with node(tmp_path) as machine:
         await machine.provider.create_pod(pod)
