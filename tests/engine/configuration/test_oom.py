@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.engine.configuration.making import GIB, pod, resources
 from vk_core.api.container import ResourceRequirements
+from vk_core.api.podstatus import PodStatus
 from vk_core.engine.configuration.oom import oom_score_adj
 from vk_core.testing import make_container
 
@@ -46,6 +48,13 @@ def test_score_by_quality_of_service(own: ResourceRequirements, expected: int) -
 )
 def test_what_the_node_cannot_do_without_is_ended_last(fields: dict[str, Any], expected: int) -> None:
     assert score(resources(), **fields) == expected
+
+
+@pytest.mark.parametrize(("known", "expected"), [("Guaranteed", -997), ("BestEffort", 1000), ("Burstable", 750)])
+def test_the_class_that_a_pod_was_created_with_stays(known: str, expected: int) -> None:
+    made = replace(pod(make_container(resources=resources(memory="1Gi"))), status=PodStatus(qos_class=known))
+
+    assert oom_score_adj(made, made.spec.containers[0], 4 * GIB) == expected
 
 
 def test_memory_that_is_requested_for_no_container_is_shared_by_all() -> None:

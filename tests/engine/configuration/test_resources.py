@@ -170,6 +170,11 @@ ASKING = resources(cpu="500m", memory="512Mi")
             id="overhead-makes-no-limit",
         ),
         pytest.param(
+            {"containers": [resources(limits={"memory": "1Gi"})], "whole": resources(cpu="0")},
+            (2, 0, 0),
+            id="best-effort-as-a-whole",
+        ),
+        pytest.param(
             {"containers": [resources()], "overhead": {"cpu": "250m"}}, (2, 0, 0), id="best-effort-whatever-overhead"
         ),
     ],

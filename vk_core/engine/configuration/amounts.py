@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from vk_core.api.container import Container, ResourceRequirements
 from vk_core.api.pod import Pod
-from vk_core.api.scheduling import Amounts, amount, amounts
+from vk_core.api.scheduling import Amounts, amount, amounts, qos_class
 
 Side = Callable[[ResourceRequirements], Mapping[str, str]]
 """The requests or the limits of something."""
@@ -15,6 +15,11 @@ HUGE_PAGES = "hugepages-"
 """How the names of huge pages begin, such as `hugepages-2Mi`."""
 
 _NOTHING = ResourceRequirements()
+
+
+def class_of(pod: Pod) -> str:
+    """Its quality of service, which is decided when a pod is created and stays when its resources are changed."""
+    return pod.status.qos_class or qos_class(pod)
 
 
 def requests(resources: ResourceRequirements) -> Mapping[str, str]:

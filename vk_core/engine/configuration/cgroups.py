@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from vk_core.api.pod import Pod
-from vk_core.api.scheduling import pod_requests, qos_class
+from vk_core.api.scheduling import pod_requests
+from vk_core.engine.configuration.amounts import class_of
 from vk_core.engine.configuration.host import PodSettings
 from vk_core.engine.configuration.resources import FEWEST_SHARES, MOST_SHARES, cpu_shares
 from vk_core.engine.specs import ContainerResources
@@ -42,7 +43,7 @@ def pod_cgroup(pod: Pod, settings: PodSettings) -> str:
 
     With `systemd` these are slices, in whose names `-` stands between a slice and the one above it.
     """
-    return cgroup_path((*parent_parts(settings), *_QOS_FOLDERS[qos_class(pod)], f"pod{pod.metadata.uid}"), settings)
+    return cgroup_path((*parent_parts(settings), *_QOS_FOLDERS[class_of(pod)], f"pod{pod.metadata.uid}"), settings)
 
 
 def qos_cgroups(pods: Iterable[Pod], settings: PodSettings) -> dict[str, int]:
@@ -55,7 +56,7 @@ def qos_cgroups(pods: Iterable[Pod], settings: PodSettings) -> dict[str, int]:
         pods: all that have not come to their end.
         settings: for the names.
     """
-    burstable = sum(pod_requests(pod).get("cpu", 0) for pod in pods if qos_class(pod) == "Burstable")
+    burstable = sum(pod_requests(pod).get("cpu", 0) for pod in pods if class_of(pod) == "Burstable")
     parent = parent_parts(settings)
     return {
         cgroup_path((*parent, *_QOS_FOLDERS["Burstable"]), settings): cpu_shares(burstable),

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from vk_core.api.container import Container
 from vk_core.api.pod import Pod
-from vk_core.api.scheduling import qos_class
-from vk_core.engine.configuration.amounts import containers_total, is_sidecar, of_pod, quantity, requests
+from vk_core.engine.configuration.amounts import class_of, containers_total, is_sidecar, of_pod, quantity, requests
 
 GUARANTEED = -997
 BEST_EFFORT = 1000
@@ -30,12 +29,12 @@ def oom_score_adj(pod: Pod, container: Container, memory_bytes: int) -> int:
     """
     if _is_node_critical(pod):
         return GUARANTEED
-    match qos_class(pod):
+    match class_of(pod):
         case "Guaranteed":
             return GUARANTEED
         case "BestEffort":
             return BEST_EFFORT
-        case "Burstable":
+        case _:
             return _burstable(pod, container, memory_bytes)
 
 

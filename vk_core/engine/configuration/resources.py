@@ -10,8 +10,16 @@ from collections.abc import Mapping
 from vk_core.api.container import Container
 from vk_core.api.pod import Pod
 from vk_core.api.quantity import parse_quantity
-from vk_core.api.scheduling import qos_class
-from vk_core.engine.configuration.amounts import HUGE_PAGES, is_limited, limits, of_pod, pod_total, quantity, requests
+from vk_core.engine.configuration.amounts import (
+    HUGE_PAGES,
+    class_of,
+    is_limited,
+    limits,
+    of_pod,
+    pod_total,
+    quantity,
+    requests,
+)
 from vk_core.engine.configuration.host import Host
 from vk_core.engine.configuration.oom import oom_score_adj
 from vk_core.engine.specs import ContainerResources
@@ -71,15 +79,14 @@ def pod_resources(pod: Pod, host: Host) -> ContainerResources:
     CPU and memory have an end there only if all its containers have one.
     """
     asked, most = pod_total(pod, requests, overhead=True), pod_total(pod, limits, overhead=True)
-    if qos_class(pod) == "BestEffort":
-        asked = {resource: needed for resource, needed in asked.items() if resource != "cpu"}
     pages = {resource: str(needed) for resource, needed in asked.items() if resource.startswith(HUGE_PAGES)}
+    if class_of(pod) == "BestEffort":
+        asked, most = {}, {}
     settings = host.settings
+    quota = cpu_quota(most.get("cpu", 0), settings.cpu_period_microseconds)
     return ContainerResources(
         cpu_shares=cpu_shares(asked.get("cpu", 0)),
-        cpu_quota_microseconds=cpu_quota(most.get("cpu", 0), settings.cpu_period_microseconds)
-        if settings.cpu_quota and is_limited(pod, "cpu")
-        else 0,
+        cpu_quota_microseconds=quota if settings.cpu_quota and is_limited(pod, "cpu") else 0,
         cpu_period_microseconds=settings.cpu_period_microseconds,
         memory_limit_bytes=most.get("memory", 0) if is_limited(pod, "memory") else 0,
         hugepage_limits_bytes=huge_page_limits(pages, host.machine.huge_page_sizes),
