@@ -29,6 +29,7 @@ from vk_cri.failures import RpcError, refusal
 from vk_cri.images import Images
 from vk_cri.lists import Lists
 from vk_cri.logfolders import LogFolders
+from vk_cri.logs.following import open_log
 from vk_cri.runtimeapi import RuntimeApi
 from vk_cri.settings import CriSettings
 from vk_cri.translation import answers, containers, sandboxes, security
@@ -55,7 +56,7 @@ class CriRuntime:
             self._ask(self._api.runtime(methods.VERSION, pb.VersionRequest())),
             self._ask(self._api.runtime(methods.STATUS, pb.StatusRequest())),
         )
-        return answers.state(version, status.status)
+        return answers.state(version, status)
 
     async def snapshot(self) -> Snapshot:
         """All sandboxes and containers that carry the engine's labels, whatever their state."""
@@ -174,6 +175,21 @@ class CriRuntime:
     async def run_command(self, container_id: str, command: Sequence[str], timeout_seconds: float) -> Finished:
         """Run a command to its end, without input."""
         return await self._ask(run_command(self._api, container_id, command, timeout_seconds))
+
+    async def logs(self, container: RuntimeContainer, options: LogOptions) -> LogStream:
+        """What a container has written, from the files that the runtime writes."""
+        path = container.log_path or (await self._ask(self._lists.status(container.id))).log_path
+        if not path:
+            raise NotFound("the container was made without a log")
+
+        async def is_running() -> bool:
+            try:
+                status = await self._ask(self._lists.status(container.id))
+            except NotFound:
+                return False
+            return status.state in {pb.CONTAINER_RUNNING, pb.CONTAINER_CREATED}
+
+        return await open_log(Path(path), options, is_running)
 
     async def _was_started(self, container_id: str) -> bool:
         try:

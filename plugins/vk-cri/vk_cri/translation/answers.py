@@ -5,7 +5,15 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 
-from vk_core.engine.runtime import ContainerPhase, Image, RuntimeContainer, RuntimeState, Sandbox, SandboxPhase
+from vk_core.engine.runtime import (
+    ContainerPhase,
+    HandlerFeatures,
+    Image,
+    RuntimeContainer,
+    RuntimeState,
+    Sandbox,
+    SandboxPhase,
+)
 from vk_cri.api import runtime_pb2 as pb
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -28,6 +36,7 @@ def listed_sandbox(item: pb.PodSandbox) -> Sandbox:
         id=item.id,
         phase=_sandbox_phase(item.state),
         created_at=moment(item.created_at),
+        attempt=item.metadata.attempt,
         labels=dict(item.labels),
         annotations=dict(item.annotations),
         runtime_handler=item.runtime_handler,
@@ -41,6 +50,7 @@ def sandbox(status: pb.PodSandboxStatus) -> Sandbox:
         id=status.id,
         phase=_sandbox_phase(status.state),
         created_at=moment(status.created_at),
+        attempt=status.metadata.attempt,
         labels=dict(status.labels),
         annotations=dict(status.annotations),
         ips=tuple(address for address in (network.ip, *(more.ip for more in network.additional_ips)) if address),
@@ -96,9 +106,9 @@ def image(found: pb.Image) -> Image:
     )
 
 
-def state(version: pb.VersionResponse, status: pb.RuntimeStatus) -> RuntimeState:
+def state(version: pb.VersionResponse, status: pb.StatusResponse) -> RuntimeState:
     """How the runtime is."""
-    conditions = {condition.type: condition for condition in status.conditions}
+    conditions = {condition.type: condition for condition in status.status.conditions}
     runtime, network = conditions.get("RuntimeReady"), conditions.get("NetworkReady")
     problems = [
         f"{condition.reason}: {condition.message}" if condition.message else f"{condition.type} is false"
@@ -111,6 +121,14 @@ def state(version: pb.VersionResponse, status: pb.RuntimeStatus) -> RuntimeState
         ready=runtime is not None and runtime.status,
         network_ready=network is not None and network.status,
         problem="; ".join(problems),
+        handlers={
+            handler.name: HandlerFeatures(
+                recursive_read_only=handler.features.recursive_read_only_mounts,
+                user_namespaces=handler.features.user_namespaces,
+            )
+            for handler in status.runtime_handlers
+        },
+        supplemental_groups_policy=status.features.supplemental_groups_policy,
     )
 
 

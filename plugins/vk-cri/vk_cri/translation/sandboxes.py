@@ -30,12 +30,15 @@ def sandbox_config(config: SandboxConfig) -> pb.PodSandboxConfig:
         linux=pb.LinuxPodSandboxConfig(
             cgroup_parent=config.cgroup_parent,
             sysctls=dict(config.sysctls),
+            resources=security.resources(config.resources),
+            overhead=None if config.overhead is None else security.resources(config.overhead),
             security_context=pb.LinuxSandboxSecurityContext(
                 namespace_options=security.namespaces(config.namespaces),
                 selinux_options=security.selinux(config.selinux),
                 run_as_user=security.number(config.run_as_user),
                 run_as_group=security.number(config.run_as_group),
                 supplemental_groups=config.supplemental_groups,
+                supplemental_groups_policy=config.supplemental_groups_policy,
                 privileged=config.privileged,
                 seccomp=security.profile(config.seccomp),
             ),

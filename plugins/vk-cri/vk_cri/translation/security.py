@@ -69,6 +69,7 @@ def resources(wanted: ContainerResources) -> pb.LinuxContainerResources:
         cpu_quota=wanted.cpu_quota_microseconds,
         cpu_shares=wanted.cpu_shares,
         memory_limit_in_bytes=wanted.memory_limit_bytes,
+        memory_swap_limit_in_bytes=wanted.memory_swap_limit_bytes,
         oom_score_adj=wanted.oom_score_adj,
         hugepage_limits=[
             pb.HugepageLimit(page_size=size, limit=limit) for size, limit in wanted.hugepage_limits_bytes.items()

@@ -1,0 +1,96 @@
+"""A log as it comes: what is there, and with `follow` what is written as long as the container runs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from pathlib import Path
+
+from vk_core.errors import NotFound, Unavailable
+from vk_core.provider import LogOptions, LogStream
+from vk_cri.logs.reader import LogReader
+from vk_cri.logs.watching import watch
+
+SHORTEST_SECONDS, LONGEST_SECONDS = 0.05, 1.0
+"""How often a container that writes nothing is looked at."""
+
+IsRunning = Callable[[], Awaitable[bool]]
+
+
+async def open_log(path: Path, options: LogOptions, is_running: IsRunning) -> LogStream:
+    """The log of a container.
+
+    Args:
+        path: its file.
+        options: what of it; the limit of bytes is not kept here.
+        is_running: whether the container may still write.
+
+    Raises:
+        NotFound: there is no log.
+        Unavailable: it cannot be read.
+    """
+    try:
+        reader = await _opened(path, options)
+    except FileNotFoundError:
+        raise NotFound(f"there is no log {path}") from None
+    except OSError as error:
+        raise Unavailable(f"the log {path} cannot be read: {error.strerror or error}") from error
+    chunks = _follow(reader, path.parent, is_running) if options.follow else _whole(reader)
+    return LogStream(chunks=chunks, timestamped=options.timestamps, applied=frozenset({"tail", "since", "stream"}))
+
+
+async def _opened(path: Path, options: LogOptions) -> LogReader:
+    """A reader, which is closed if nobody waits for it any more."""
+    opening = asyncio.create_task(asyncio.to_thread(LogReader, path, options))
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        opening.add_done_callback(_close_unwanted)
+        raise
+
+
+def _close_unwanted(opening: asyncio.Task[LogReader]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()
+
+
+async def _whole(reader: LogReader) -> AsyncGenerator[bytes]:
+    """What is there."""
+    try:
+        async for piece in _pieces(reader):
+            yield piece
+        yield await asyncio.to_thread(reader.rest)
+    finally:
+        await asyncio.to_thread(reader.close)
+
+
+async def _follow(reader: LogReader, folder: Path, is_running: IsRunning) -> AsyncGenerator[bytes]:
+    """What is there and what comes, until the container has ended and everything was read."""
+    changes = watch(folder)
+    pause = SHORTEST_SECONDS
+    try:
+        while True:
+            runs = await is_running()  # before reading, so that the last words are not missed
+            while True:
+                changes.forget()
+                async for piece in _pieces(reader):
+                    pause = SHORTEST_SECONDS
+                    yield piece
+                if not runs:
+                    yield await asyncio.to_thread(reader.rest)
+                    return
+                started = asyncio.get_running_loop().time()
+                await changes.changed(pause)
+                if asyncio.get_running_loop().time() - started >= pause:
+                    pause = min(2 * pause, LONGEST_SECONDS)
+                    break
+                pause = SHORTEST_SECONDS
+    finally:
+        changes.close()
+        await asyncio.to_thread(reader.close)
+
+
+async def _pieces(reader: LogReader) -> AsyncGenerator[bytes]:
+    while (piece := await asyncio.to_thread(reader.read)) is not None:
+        if piece:
+            yield piece
