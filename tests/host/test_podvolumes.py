@@ -119,12 +119,14 @@ async def test_a_reader_in_a_loop_never_misses_a_file_and_never_sees_some_old_an
 
     reader = threading.Thread(target=read)
     reader.start()
-    for number in range(1, 100):
-        data = str(number).encode() * 1000
-        materials.change(files("c", {"a": data, "b/c": data}))
-        await until(reads(volume / "a", data))
-    done.set()
-    reader.join()
+    try:
+        for number in range(1, 100):
+            data = str(number).encode() * 1000
+            materials.change(files("c", {"a": data, "b/c": data}))
+            await until(reads(volume / "a", data))
+    finally:
+        done.set()
+        reader.join()
     assert not problems
 
 
