@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from vk_core.errors import Unavailable
+from vk_core.host import Privileges
+from vk_process import guard
 
 from .conftest import SECONDS, Machine, children, until_gone
 
@@ -53,6 +55,17 @@ async def test_processes_and_logs_are_gone_when_virtual_kubelet_was_killed(tmp_p
     async with asyncio.timeout(SECONDS):
         while os.listdir(tmp_path) != ["pids"]:  # noqa: PTH208, ASYNC110 - nobody tells
             await asyncio.sleep(0.01)
+
+
+@pytest.mark.skipif(not Privileges.of_process().mounts, reason="only root with CAP_SYS_ADMIN has volumes mounted")
+def test_what_is_mounted_in_the_folder_is_not_removed_with_it(tmp_path: Path) -> None:
+    elsewhere, volume = tmp_path / "elsewhere", tmp_path / "a folder" / "volume"
+    for folder in (elsewhere, volume):
+        folder.mkdir(parents=True)
+    (elsewhere / "file").touch()
+    subprocess.run(["mount", "--bind", elsewhere, volume], check=True)
+    subprocess.run([sys.executable, "-I", "-S", guard.__file__, tmp_path / "a folder"], input=b"", check=True)
+    assert [entry.name for entry in tmp_path.rglob("*")] == ["elsewhere", "file"]
 
 
 async def lines_of(file: Path, count: int) -> list[bytes]:
