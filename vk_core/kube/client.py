@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from vk_core.api.decoding import ObjectDecoder
 from vk_core.api.meta import ListMeta, ObjectList, PartialObjectMetadata
 from vk_core.kube.errors import ApiUnavailable, TooManyRequests, error_from
 from vk_core.kube.request import (
@@ -180,10 +181,10 @@ class KubeClient:
         except ValueError as error:  # not JSON, not what was asked for, or not even text
             raise _senseless(request, error) from error
 
-    def _decoder(self, kind: type[Decoded]) -> msgspec.json.Decoder[Decoded]:
+    def _decoder(self, kind: type[Decoded]) -> ObjectDecoder[Decoded]:
         decoder = self._decoders.get(kind)
         if decoder is None:
-            decoder = self._decoders[kind] = msgspec.json.Decoder(kind)
+            decoder = self._decoders[kind] = ObjectDecoder(kind)
         return decoder
 
 

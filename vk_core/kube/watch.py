@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from vk_core.api.decoding import ObjectDecoder
 from vk_core.api.meta import PartialObjectMetadata, Status
 from vk_core.api.struct import Struct
 from vk_core.kube.errors import ApiUnavailable, error_from
@@ -92,7 +93,7 @@ class Watch(Generic[Object]):
         self._namespace = namespace
         self._busy = busy
         self._selectors = {"field_selector": field_selector, "label_selector": label_selector}
-        self._decode = msgspec.json.Decoder(WatchEvent[resource.type]).decode  # type: ignore[name-defined]
+        self._decode = ObjectDecoder(WatchEvent[resource.type]).decode  # type: ignore[name-defined]
 
     async def changes(self, resource_version: str) -> AsyncIterator[WatchEvent[Object] | Bookmark]:
         """Changes behind a version until the server ends the watch, which it does every few minutes.

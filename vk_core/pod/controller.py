@@ -13,11 +13,11 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
-import msgspec
 from msgspec.structs import replace
 
 from vk_core.aio.keyedqueue import KeyedQueue
 from vk_core.aio.tasks import run_together
+from vk_core.api.decoding import ObjectDecoder
 from vk_core.api.node import Node
 from vk_core.api.pod import Pod, PodChange, PodSpec
 from vk_core.kube.client import KubeClient
@@ -39,7 +39,7 @@ WRITERS = 32
 
 log = logging.getLogger("virtual_kubelet.pod")
 
-_decode_spec = msgspec.json.Decoder(PodSpec).decode
+_decode_spec = ObjectDecoder(PodSpec).decode
 
 
 class PodFollower(Protocol):
