@@ -361,6 +361,14 @@ async def test_a_part_of_files_that_is_not_there_is_an_empty_folder_until_it_is(
     await opened.tear_down()
 
 
+async def test_a_part_may_go_through_the_link_that_the_layout_consists_of(volumes: HostVolumes) -> None:
+    wanted = [Mount("c", "/all", sub_path="..data"), Mount("c", "/one", sub_path="..data/d/e")]
+    opened = await volumes.open(FakeMaterials(files("c", {"d/e": b"1"}), mounts=wanted))
+    everything, one = await opened.mounts("main", NOTHING)
+    assert (everything.host_path / "d" / "e").read_bytes() == one.host_path.read_bytes() == b"1"
+    await opened.tear_down()
+
+
 async def test_a_part_of_an_empty_dir_is_made_with_the_volumes_permissions(volumes: HostVolumes) -> None:
     opened = await volumes.open(FakeMaterials(EmptyDirVolume("e"), mounts=[Mount("e", "/x", sub_path="x/y")]))
 

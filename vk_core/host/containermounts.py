@@ -65,6 +65,8 @@ class ContainerMounts:
             return _host_mount(mount, place, path, folder=found.is_folder)
 
     def _files_part(self, mount: Mount, place: Place, parts: atomicwriter.Parts, index: int) -> HostMount:
+        if parts[0] == atomicwriter.DATA:  # the link that the volume itself consists of leads to what is there now
+            parts = parts[1:] or (".",)
         with self._volume(place) as volume, volume.folder(atomicwriter.current(volume) or ".") as files:
             try:
                 with find(files, parts) as found:
