@@ -21,7 +21,7 @@ from tests.support.pods import (
     with_metadata,
     with_spec,
 )
-from vk_core.api.container import ResourceRequirements
+from vk_core.api.container import EphemeralContainer, ResourceRequirements
 from vk_core.api.pod import PodReadinessGate
 from vk_core.api.podstatus import PodCondition, PodIP, PodStatus
 from vk_core.pod.record import PodRecord
@@ -94,6 +94,15 @@ def test_containers_that_nobody_has_told_of_yet_are_not_started() -> None:
     assert [container.started for container in (*status.init_container_statuses, *status.container_statuses)] == [
         False,
         False,
+    ]
+
+
+def test_an_ephemeral_container_is_never_ready_and_does_not_say_whether_it_has_started() -> None:
+    pod = with_spec(POD, ephemeral_containers=(EphemeralContainer(name="debug"), EphemeralContainer(name="next")))
+    status = of(PodStatus(container_statuses=(running(),), ephemeral_container_statuses=(running("debug"),)), pod)
+    assert [(one.name, one.ready, one.started) for one in status.ephemeral_container_statuses] == [
+        ("debug", False, None),
+        ("next", False, None),
     ]
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from vk_core.api.container import Container, EphemeralContainer, ResourceRequirements
+from vk_core.api.container import Container, ResourceRequirements
 from vk_core.api.meta import Time
 from vk_core.api.podstatus import (
     ContainerState,
@@ -58,8 +58,9 @@ def build_status(record: PodRecord, node: NodeFacts, now: Time) -> PodStatus | N
                 strict=False,
             )
         ),
-        ephemeral_container_statuses=_completed(
-            pod.spec.ephemeral_containers, source.ephemeral_container_statuses, record
+        ephemeral_container_statuses=tuple(
+            _unprobed(status)
+            for status in _completed(pod.spec.ephemeral_containers, source.ephemeral_container_statuses, record)
         ),
     )
     source = replace(source, **_outcome(record, source, known))
@@ -128,7 +129,7 @@ def _complete(
             name=container.name,
             image=container.image,
             state=waiting,
-            started=None if isinstance(container, EphemeralContainer) else False,
+            started=False,
             restart_count=restarts,
         )
     state, last = _whole_state(status.state), _whole_state(status.last_state)
@@ -175,6 +176,11 @@ def _done(status: ContainerStatus) -> ContainerStatus:
     """An init container that has done its work counts as ready, as with kubelet."""
     ended = status.state.terminated
     return replace(status, ready=True) if ended is not None and ended.exit_code == 0 and not status.ready else status
+
+
+def _unprobed(status: ContainerStatus) -> ContainerStatus:
+    """Ephemeral containers have no probes: a kubelet says neither that they are ready nor whether they have started."""
+    return replace(status, ready=False, started=None) if status.ready or status.started is not None else status
 
 
 def unlocated(status: PodStatus) -> PodStatus:
