@@ -188,7 +188,7 @@ def _described(
         name=container.name,
         state=state,
         last_state=last,
-        restart_count=restart_count(seen[0]),
+        restart_count=max(restart_count(seen[0]), before.restart_count if before is not None else 0),
         image=seen[0].image or container.image,
         image_id=seen[0].image_id,
         container_id=_id(known, seen[0]),

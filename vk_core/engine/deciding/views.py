@@ -105,7 +105,10 @@ class View:
     def failed_for_good(self) -> bool:
         """Whether its newest instance has failed and is not started again."""
         newest = self.newest
-        ended = self.lost is not None if newest is None else has_ended(newest)
+        if newest is None:
+            ended = self.lost is not None
+        else:
+            ended = newest.phase is ContainerPhase.EXITED or (self.stage is Stage.ENDED and has_ended(newest))
         return ended and self.exit_code != 0 and not self.restarts
 
     @property
@@ -141,12 +144,12 @@ class View:
     @property
     def next_attempt(self) -> int:
         """Which start the next one will be, from 0."""
-        newest = self.newest
-        if newest is not None:
-            return restart_count(newest) + (newest.phase is not ContainerPhase.CREATED)
-        if self.known is None:
-            return 0
-        return self.known.restart_count + (self.was_reset or self.lost is not None)
+        newest, known = self.newest, self.known.restart_count if self.known is not None else 0
+        if newest is None:
+            return known + (self.was_reset or self.lost is not None)
+        if known > restart_count(newest):
+            return known + 1  # A newer one was removed behind the engine's back.
+        return restart_count(newest) + (newest.phase is not ContainerPhase.CREATED)
 
 
 def lost(known: ContainerStatus | None) -> ContainerStateTerminated | None:
