@@ -134,7 +134,7 @@ def test_a_container_runs_what_it_is_given() -> None:
     )
 
     assert (config.command, config.args, config.working_dir) == (("sh",), ("-c", "x"), "/srv")
-    assert (config.image_id, config.image, config.attempt) == ("sha256:1", "busybox:1.37", 1)
+    assert (config.name, config.image_id, config.image, config.attempt) == ("main", "sha256:1", "busybox:1.37", 1)
     assert (config.stdin, config.stdin_once, config.tty, config.stop_signal) == (True, True, True, "SIGUSR1")
     assert config.log_path == "main/1.log"
     assert config.environment == {"A": "secret"}

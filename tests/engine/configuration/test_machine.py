@@ -62,6 +62,12 @@ def test_a_machine_with_everything(root: Path) -> None:
     )
 
 
+def test_apparmor_that_nobody_can_reach_is_none(root: Path) -> None:
+    write(root, **{"sys/module/apparmor/parameters/enabled": "Y\n"})
+
+    assert not read_machine(root).has_apparmor
+
+
 def test_swap_of_cgroup_v1(root: Path) -> None:
     write(root, **{"sys/fs/cgroup/memory/memory.memsw.limit_in_bytes": "1"})
 

@@ -170,6 +170,11 @@ ASKING = resources(cpu="500m", memory="512Mi")
             id="overhead-makes-no-limit",
         ),
         pytest.param(
+            {"containers": [resources(memory="1Gi")], "overhead": {"cpu": "250m"}},
+            (256, 0, 0),
+            id="overhead-is-a-request-of-its-own",
+        ),
+        pytest.param(
             {"containers": [resources(limits={"memory": "1Gi"})], "whole": resources(cpu="0")},
             (2, 0, 0),
             id="best-effort-as-a-whole",

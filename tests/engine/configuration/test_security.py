@@ -147,6 +147,9 @@ def test_a_policy_that_nobody_knows_is_an_error() -> None:
         sandbox_of(made)
 
     assert caught.value.reason == "FailedCreatePodSandBox"
+    with pytest.raises(ConfigurationError, match="unsupported supplementalGroupsPolicy: Own") as caught:
+        container_of(made, sandbox=sandbox_of(pod()))
+    assert caught.value.reason == "CreateContainerConfigError"
 
 
 @pytest.mark.parametrize(
