@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import stat
+import threading
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from tests.host.conftest import UNPRIVILEGED
 from tests.host.fakes import FakeMaterials, files, listed, points_to, seen
 from vk_core.errors import MaterialMissing, Unavailable
 from vk_core.host import HostVolumes
+from vk_core.host.beneath import Folder
+from vk_core.host.removal import remove
 from vk_core.provider.materials import EmptyDirVolume, Environment, Mount
 from vk_core.testing import make_pod
 
@@ -113,13 +116,25 @@ async def test_a_sweep_removes_what_belongs_to_other_pods(volumes: HostVolumes, 
     assert not listed(base / "pods")
 
 
-async def test_a_pod_that_is_opened_while_the_rest_is_swept_stays(unprivileged: HostVolumes, base: Path) -> None:
-    for _ in range(20):
-        (base / "pods" / "dead" / "volumes").mkdir(parents=True)
-        materials = FakeMaterials(files("c", {"a": b"1"}), pod=make_pod(uid="dead"))
-        opened, _ = await asyncio.gather(unprivileged.open(materials), unprivileged.sweep([]))
-        assert seen(opened.folder / CONFIG / "c") == {"a": b"1"}
-        await opened.tear_down()
+async def test_a_pod_that_is_opened_while_its_rest_is_removed_waits_for_that(
+    unprivileged: HostVolumes, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (base / "pods" / "dead" / "volumes").mkdir(parents=True)
+    is_removing, is_laid_out = threading.Event(), threading.Event()
+
+    def slow(parent: Folder, name: str) -> None:
+        is_removing.set()
+        is_laid_out.wait(0.2)  # it must not be, however long this takes
+        remove(parent, name)
+
+    monkeypatch.setattr("vk_core.host.podfolder.remove", slow)
+    sweeping = asyncio.create_task(unprivileged.sweep([]))
+    await asyncio.to_thread(is_removing.wait, 10)
+    opened = await unprivileged.open(FakeMaterials(files("c", {"a": b"1"}), pod=make_pod(uid="dead")))
+    is_laid_out.set()
+    await sweeping
+
+    assert seen(opened.folder / CONFIG / "c") == {"a": b"1"}
 
 
 async def test_opening_a_pod_again_follows_the_newer_materials(unprivileged: HostVolumes) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import stat
 import subprocess
 from collections.abc import Iterator
@@ -259,3 +260,22 @@ async def test_files_of_another_user_are_left_alone_when_nothing_has_changed(pri
     opened = await privileged.open(materials)
 
     assert points_to(opened.folder / "volumes/kubernetes.io~configmap/c/..data") == before
+
+
+async def test_what_is_mounted_already_is_not_mounted_again(privileged: HostVolumes, base: Path) -> None:
+    materials = FakeMaterials(
+        EmptyDirVolume("m", in_memory=True),
+        files("s", {"k": b"1"}, kind="secret"),
+        mounts=[Mount("m", "/x", sub_path="x"), Mount("s", "/k", sub_path="k")],
+    )
+    opened = await privileged.open(materials)
+    for part in await opened.mounts("main", NOTHING):
+        mount("-o", "remount,bind,ro", part.host_path)  # to know it by
+    await privileged.close()
+
+    opened = await privileged.open(materials)
+    parts = await opened.mounts("main", NOTHING)
+
+    assert all(os.statvfs(part.host_path).f_flag & os.ST_RDONLY for part in parts)
+    assert len(mounted(base)) == 4
+    await opened.tear_down()
