@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from vk_core.provider import LogOptions, LogSource
 from vk_cri.logs import places
 from vk_cri.logs.entries import Unpacker
 from vk_cri.logs.reader import LogReader
+
+from vk_core.provider import LogOptions, LogSource
 
 TIME = "2026-01-02T03:04:{:02}.123456789Z"
 

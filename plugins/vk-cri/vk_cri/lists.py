@@ -48,6 +48,21 @@ class Lists:
             containers=tuple(container for container in close_containers if container is not None),
         )
 
+    async def states(self) -> list[tuple[str, str, int]]:
+        """The same as little as possible, for comparing: pod UID, ID and state of each sandbox and container."""
+        sandboxes, containers = await asyncio.gather(self._sandboxes({}), self._containers(pb.ContainerFilter()))
+        items: list[pb.PodSandbox | pb.Container] = [*sandboxes, *containers]
+        return [
+            (item.labels.get(identity.POD_UID, ""), item.id, item.state)
+            for item in items
+            if identity.OWNER in item.labels
+        ]
+
+    async def running(self) -> list[str]:
+        """The IDs of the containers that run."""
+        running = pb.ContainerFilter(state=pb.ContainerStateValue(state=pb.CONTAINER_RUNNING))
+        return [item.id for item in await self._containers(running) if identity.OWNER in item.labels]
+
     async def status(self, container_id: str) -> pb.ContainerStatus:
         """A container looked at closely."""
         request = pb.ContainerStatusRequest(container_id=container_id)

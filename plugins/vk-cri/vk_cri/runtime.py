@@ -25,14 +25,18 @@ from vk_core.provider import ContainerIO, LogOptions, LogStream, PortStream, Reg
 from vk_cri import methods
 from vk_cri.api import runtime_pb2 as pb
 from vk_cri.commands import run_command
+from vk_cri.events import Events
 from vk_cri.failures import RpcError, refusal
 from vk_cri.images import Images
 from vk_cri.lists import Lists
 from vk_cri.logfolders import LogFolders
 from vk_cri.logs.following import open_log
+from vk_cri.logs.keeping import LogKeeper
 from vk_cri.runtimeapi import RuntimeApi
 from vk_cri.settings import CriSettings
+from vk_cri.streaming.streams import Streams
 from vk_cri.translation import answers, containers, sandboxes, security
+from vk_cri.usage import Usage
 
 Result = TypeVar("Result")
 
@@ -44,11 +48,19 @@ class CriRuntime:
         self._api = RuntimeApi(settings)
         self._images = Images(self._api)
         self._lists = Lists(self._api)
+        self._events = Events(self._api, self._lists)
+        self._usage = Usage(self._api, self._lists)
+        self._streams = Streams(self._api)
+        self._keeper = LogKeeper(self._api, self._lists, settings.logs)
         self._folders = LogFolders(Path(settings.log_root))
 
     async def close(self) -> None:
         """Let go of the connections."""
         await self._api.close()
+
+    async def maintain(self) -> None:
+        """Keep logs from growing without end, for as long as this runs; to be run once, beside everything else."""
+        await self._keeper.run()
 
     async def state(self) -> RuntimeState:
         """How it is."""
@@ -67,8 +79,8 @@ class CriRuntime:
         return await self._ask(self._lists.pod(uid))
 
     def events(self) -> AsyncIterator[str] | None:
-        """UIDs of pods that have changed."""
-        return None
+        """UIDs of pods that have changed, as it happens, until the connection breaks."""
+        return self._events.listen()
 
     # Sandboxes.
 
@@ -123,6 +135,7 @@ class CriRuntime:
 
     async def start_container(self, container_id: str) -> None:
         """Start its process; does nothing if it was started before."""
+        self._events.hurry()
         try:
             await self._api.runtime(methods.START_CONTAINER, pb.StartContainerRequest(container_id=container_id))
         except RpcError as error:
@@ -176,6 +189,23 @@ class CriRuntime:
         """Run a command to its end, without input."""
         return await self._ask(run_command(self._api, container_id, command, timeout_seconds))
 
+    async def usage(self) -> Sequence[ContainerUsage]:
+        """What all containers use."""
+        return await self._ask(self._usage.all())
+
+    async def exec(self, container_id: str, command: Sequence[str], io: ContainerIO) -> int:
+        """Run a command with a client at it."""
+        return await self._ask(self._streams.exec(container_id, command, io))
+
+    async def attach(self, container_id: str, io: ContainerIO, *, tty: bool, stdin_once: bool) -> None:
+        """Connect a client to the main process; the end of input was settled when the container was made."""
+        del stdin_once
+        await self._ask(self._streams.attach(container_id, io, tty=tty))
+
+    async def port_forward(self, sandbox_id: str, port: int, stream: PortStream) -> None:
+        """Join a client's connection with one to a port."""
+        await self._ask(self._streams.port_forward(sandbox_id, port, stream))
+
     async def logs(self, container: RuntimeContainer, options: LogOptions) -> LogStream:
         """What a container has written, from the files that the runtime writes."""
         path = container.log_path or (await self._ask(self._lists.status(container.id))).log_path
@@ -219,3 +249,6 @@ class CriRuntime:
             await self._ask(question)
         except NotFound:
             return
+
+
+_: type[ContainerRuntime] = CriRuntime

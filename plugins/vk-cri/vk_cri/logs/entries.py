@@ -97,13 +97,15 @@ class Unpacker:
         if not lines:
             return b""
         if self._timestamps:
-            shown, count = _FULL_WITH_TIME.subn(rb"\n\1 ", lines)
+            parts = _FULL_WITH_TIME.split(lines)
+            times, texts = parts[1::2], parts[2::2]
+            shown = list(map(b" ".join, zip(times, texts, strict=True)))
         else:
-            parts = _FULL.split(lines)
-            shown, count = b"\n".join(parts), len(parts) - 1
-        if count != lines.count(b"\n"):
+            shown = _FULL.split(lines)[1:]
+        if len(shown) != lines.count(b"\n"):
             return self._slowly(data)
-        return shown[1:] + b"\n"
+        shown.append(b"")
+        return b"\n".join(shown)
 
     def _slowly(self, data: bytes) -> bytes:
         return b"".join(map(self._entry, _lines(data)))

@@ -14,6 +14,9 @@ from vk_cri.logs.watching import watch
 SHORTEST_SECONDS, LONGEST_SECONDS = 0.05, 1.0
 """How often a container that writes nothing is looked at."""
 
+TOGETHER_SECONDS = 0.01
+"""How long lines that follow another one may wait."""
+
 IsRunning = Callable[[], Awaitable[bool]]
 
 
@@ -71,23 +74,26 @@ async def _follow(reader: LogReader, folder: Path, is_running: IsRunning) -> Asy
     try:
         while True:
             runs = await is_running()  # before reading, so that the last words are not missed
-            while True:
+            has_changed = True
+            while has_changed:
                 changes.forget()
+                read_at = _now()
                 async for piece in _pieces(reader):
-                    pause = SHORTEST_SECONDS
                     yield piece
                 if not runs:
                     yield await asyncio.to_thread(reader.rest)
                     return
-                started = asyncio.get_running_loop().time()
-                await changes.changed(pause)
-                if asyncio.get_running_loop().time() - started >= pause:
-                    pause = min(2 * pause, LONGEST_SECONDS)
-                    break
-                pause = SHORTEST_SECONDS
+                has_changed = await changes.changed(pause)
+                # Many lines that come one by one are read together; one that comes alone is read at once.
+                await asyncio.sleep(max(TOGETHER_SECONDS - (_now() - read_at), 0))
+                pause = SHORTEST_SECONDS if has_changed else min(2 * pause, LONGEST_SECONDS)
     finally:
         changes.close()
         await asyncio.to_thread(reader.close)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 async def _pieces(reader: LogReader) -> AsyncGenerator[bytes]:

@@ -8,6 +8,7 @@ from typing import Protocol
 from vk_cri.logs.entries import header, time_of
 
 _BLOCK = 64 * 1024
+_PARTIAL = (b" stdout P", b" stderr P")
 
 
 class Readable(Protocol):
@@ -112,8 +113,18 @@ class LineCounter:
             end, carry = begin, data
         return None
 
+    def _all_count(self, data: bytes) -> bool:
+        """Whether each entry is a line that is wanted."""
+        return self._stream is None and data.endswith(b"\n") and not any(mark in data for mark in _PARTIAL)
+
     def _in(self, data: bytes, first: int) -> int | None:
         """The same in some whole lines, the last of them maybe without its end."""
+        if self._all_count(data):
+            lines = data.count(b"\n", first)
+            if lines <= self._left:
+                self._left -= lines
+                self._is_last = self._is_last and not lines
+                return None
         end = len(data)
         while end > first:
             start = max(data.rfind(b"\n", first, end - 1) + 1, first)

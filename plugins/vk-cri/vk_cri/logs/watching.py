@@ -37,13 +37,14 @@ class FolderWatch:
         """Only what changes from now on counts."""
         self._changed.clear()
 
-    async def changed(self, seconds: float) -> None:
-        """Wait until something has changed since `forget`, or for some seconds."""
+    async def changed(self, seconds: float) -> bool:
+        """Wait until something has changed since `forget`, or for some seconds; gives which of the two."""
         try:
             async with asyncio.timeout(seconds):
                 await self._changed.wait()
         except TimeoutError:
-            return
+            return False
+        return True
 
     def close(self) -> None:
         """Watch no more."""
@@ -64,9 +65,10 @@ class BlindWatch:
     def forget(self) -> None:
         """Nothing is known anyway."""
 
-    async def changed(self, seconds: float) -> None:
+    async def changed(self, seconds: float) -> bool:
         """Wait for a short time."""
         await asyncio.sleep(min(seconds, 0.1))
+        return False
 
     def close(self) -> None:
         """Nothing is held."""
