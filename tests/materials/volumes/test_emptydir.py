@@ -35,7 +35,8 @@ def empty_dir_of(volume: Volume, facts: PodFacts | None = None) -> EmptyDirVolum
     ],
 )
 def test_medium_and_limit(source: dict[str, Any], expected: EmptyDirVolume) -> None:
-    assert empty_dir_of(volume_of(emptyDir=source)) == expected
+    asking = facts_of({"containers": [{"name": "a", "resources": {"limits": {"hugepages-2Mi": "4Mi"}}}]})
+    assert empty_dir_of(volume_of(emptyDir=source), asking) == expected
 
 
 def test_a_volume_without_a_source_is_an_empty_directory() -> None:
@@ -47,6 +48,7 @@ def test_a_volume_without_a_source_is_an_empty_directory() -> None:
     [
         pytest.param({"medium": "HugePages-x"}, "unknown storage medium 'HugePages-x'", id="size"),
         pytest.param({"medium": "HugePages-0"}, "unknown storage medium 'HugePages-0'", id="nothing"),
+        pytest.param({"medium": "HugePages"}, "no container of the pod asks for huge pages", id="nobody asks"),
         pytest.param({"medium": "Disk"}, "unknown storage medium 'Disk'", id="medium"),
         pytest.param({"sizeLimit": "much"}, "'much' is not a quantity", id="limit"),
     ],

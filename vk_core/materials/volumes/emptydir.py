@@ -21,11 +21,13 @@ def empty_dir(name: str, source: EmptyDirVolumeSource, facts: PodFacts) -> Empty
     """Returns the volume; one in memory is never larger than what the pod or the node may use (KEP-1967).
 
     Raises:
-        ValueError: medium or size limit are not what the API allows.
+        ValueError: medium or size limit are not what the API allows, or no container asks for the huge pages.
     """
     limit = whole(source.size_limit) if source.size_limit else 0
     if source.medium != MEMORY:
         pages = _huge_page_bytes(source.medium)
+        if pages and not _asks_for_huge_pages(facts.pod):
+            raise ValueError(f"medium {source.medium}: no container of the pod asks for huge pages")
         return EmptyDirVolume(name, huge_page_bytes=pages, size_limit_bytes=limit if limit > 0 else None)
     limits = (limit, pod_memory_limit(facts.pod) or 0, whole(facts.allocatable.get("memory", "0")))
     return EmptyDirVolume(
@@ -63,6 +65,14 @@ def _sum(containers: Iterable[Container]) -> int:
 
 def _memory(container: Container) -> int:
     return whole(container.resources.limits.get("memory", "0"))
+
+
+def _asks_for_huge_pages(pod: Pod) -> bool:
+    return any(
+        name.startswith("hugepages-")
+        for container in chain(pod.spec.init_containers, pod.spec.containers)
+        for name in chain(container.resources.requests, container.resources.limits)
+    )
 
 
 def _huge_page_bytes(medium: str) -> int:
