@@ -1,1 +1,1 @@
-"""Whether containers have started, are alive and are ready: startup, liveness and readiness probes, as a kubelet has."""
+"""Whether containers have started, are alive and are ready, found out as a kubelet does."""
