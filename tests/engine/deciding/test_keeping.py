@@ -66,10 +66,18 @@ def test_a_probe_that_has_not_failed_and_readiness_stop_nothing(results: ProbeRe
     assert stop_of(memory=remembering(probes={"app-0": results})) is None
 
 
-def test_a_sidecar_is_an_init_container_in_the_words_of_events() -> None:
-    stop = stop_of(as_sidecar=True, memory=remembering(probes={"app-0": ProbeResults(True, False)}))
+@pytest.mark.parametrize(
+    ("results", "probe"), [(ProbeResults(True, False), "liveness"), (ProbeResults(False, None), "startup")]
+)
+def test_a_sidecar_is_an_init_container_in_the_words_of_events(results: ProbeResults, probe: str) -> None:
+    stop = stop_of(as_sidecar=True, memory=remembering(probes={"app-0": results}))
     assert stop is not None
-    assert stop.message == "Init container app failed liveness probe"
+    assert stop.message == f"Init container app failed {probe} probe"
+    assert stop.restart
+
+
+def test_the_liveness_of_a_sidecar_counts_once_it_has_started() -> None:
+    assert stop_of(as_sidecar=True, memory=remembering(probes={"app-0": ProbeResults(None, False)})) is None
 
 
 def test_a_stop_that_has_begun_keeps_its_deadline() -> None:
@@ -160,6 +168,8 @@ def test_the_status_shows_what_is_given_until_it_is_changed() -> None:
     assert container.allocated_resources == wanted.requests
     condition = next(one for one in status.conditions if one.type == "PodResizeInProgress")
     assert (condition.status, condition.reason, condition.message) == ("True", "Error", "no room")
+    gone = pod_status(pod, observing(ended("app", 0)), memory, at(0))
+    assert gone.container_statuses[0].resources == wanted
     memory.actuated["app-0"] = wanted
     done = pod_status(pod, observing(running("app")), memory, at(0))
     assert "PodResizeInProgress" not in {one.type for one in done.conditions}

@@ -113,6 +113,19 @@ def test_the_last_state_is_kept_when_the_runtime_no_longer_has_it() -> None:
     assert third.last_state == second.last_state
 
 
+def test_the_end_that_was_backed_off_from_is_the_last_state_when_the_runtime_no_longer_has_it() -> None:
+    known = PodStatus(container_statuses=(app_status(ended("app", 7, 1)),))
+    assert waiting_reason(known.container_statuses[0]) == "CrashLoopBackOff"
+    again = app_status(running("app", 2), memory=remembering(reported=known))
+    assert terminated(again.last_state).exit_code == 7
+
+
+def test_an_end_is_not_also_the_last_state() -> None:
+    known = PodStatus(container_statuses=(app_status(ended("app", 7, 1)),))
+    final = app_status(ended("app", 7, 1), policy="Never", memory=remembering(reported=known))
+    assert (terminated(final.state).exit_code, final.last_state) == (7, ContainerState())
+
+
 # Starts that fail.
 
 
@@ -188,6 +201,9 @@ def test_after_a_restart_of_virtual_kubelet_a_container_is_as_ready_as_it_was() 
     assert (status.started, status.ready) == (True, True)
     status = app_status(running("app", 1), app=app, memory=memory)
     assert (status.started, status.ready) == (False, False), "another instance begins anew"
+    unready = replace(known, ready=False)
+    status = app_status(running("app"), app=app, memory=remembering(reported=PodStatus(container_statuses=(unready,))))
+    assert (status.started, status.ready) == (True, False)
 
 
 def test_init_containers_are_ready_when_they_are_done_and_ephemeral_ones_never() -> None:
@@ -204,10 +220,12 @@ def test_init_containers_are_ready_when_they_are_done_and_ephemeral_ones_never()
 
 
 def test_a_container_that_is_gone_has_ended_nobody_knows_how() -> None:
-    known = ContainerStatus(name="app", restart_count=1, state=ContainerState(running=ContainerStateRunning()))
+    runs = ContainerState(running=ContainerStateRunning())
+    known = ContainerStatus(name="app", container_id="sim://app-1", restart_count=1, state=runs)
     memory = remembering(reported=PodStatus(phase="Running", container_statuses=(known,)))
     again = app_status(memory=memory)
     assert waiting_reason(again) == "ContainerCreating"
+    assert (again.container_id, again.restart_count) == ("", 1)
     assert terminated(again.last_state).reason == "ContainerStatusUnknown"
     status = pod_status(pod_of(policy="Never"), observing(sandbox(ready=False)), memory, at(100))
     assert status.phase == "Failed"
@@ -256,6 +274,14 @@ def test_the_phase_follows_from_the_containers(
 ) -> None:
     pod = pod_of(APP, make_container("other"), init=init)
     assert pod_status(pod, observing(*found), remembering(), at(10)).phase == phase
+
+
+def test_a_pod_keeps_its_start_time() -> None:
+    pod = replace(pod_of(), status=PodStatus(start_time=at(7)))
+    assert pod_status(pod, NOTHING, remembering(), at(9)).start_time == at(7)
+    pod = replace(pod_of(), status=PodStatus(start_time=at(8)))
+    memory = remembering(reported=PodStatus(start_time=at(7)))
+    assert pod_status(pod, NOTHING, memory, at(9)).start_time == at(7)
 
 
 def test_addresses_are_those_of_the_sandbox_and_kept_at_the_end() -> None:

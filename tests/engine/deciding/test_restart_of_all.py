@@ -42,6 +42,18 @@ def test_the_status_says_so_meanwhile() -> None:
     assert (condition.status, condition.reason) == ("True", "RestartAllContainersStarted")
 
 
+def test_a_pod_whose_containers_are_all_removed_has_not_failed() -> None:
+    memory = remembering()
+    whole = observing(ended("init", 0), ended("asks", 42), ended("other", 137))
+    memory.reported = pod_status(POD, whole, memory, at(10))
+    memory.reported = pod_status(POD, observing(), memory, at(10))
+    again = pod_status(POD, observing(), memory, at(10))
+    for status in (memory.reported, again):
+        assert status.phase == "Running"
+        assert [one.restart_count for one in status.container_statuses] == [1, 1]
+    assert starts(plan(POD, observing(), memory, at(10))) == ["init"]
+
+
 def test_another_exit_code_ends_the_pod() -> None:
     found = observing(ended("init", 0), ended("asks", 1), ended("other", 0))
     assert pod_status(POD, found, remembering(), at(10)).phase == "Failed"

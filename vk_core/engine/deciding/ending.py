@@ -73,11 +73,6 @@ def grace_period_seconds(pod: Pod) -> int:
     return DEFAULT_GRACE_SECONDS if given is None else given
 
 
-def is_deleted(known: Survey) -> bool:
-    """Whether the pod is being deleted."""
-    return known.memory.termination is not None or known.pod.metadata.deletion_timestamp is not None
-
-
 def endings_of_all(known: Survey, over: Ending, reason: StopReason, now: Time) -> tuple[Stop, ...]:
     """The stops of everything that runs, in order."""
     views = {view.name: view for view in known.views}
@@ -89,7 +84,6 @@ def endings_of_all(known: Survey, over: Ending, reason: StopReason, now: Time) -
         begun = known.memory.stops.get(instance.id)
         deadline = over.deadline if begun is None else min(begun.deadline, over.deadline)
         view = views.get(name)
-        is_sidecar = view is not None and view.kind is Kind.SIDECAR
         stops.append(
             Stop(
                 container_id=instance.id,
@@ -97,7 +91,7 @@ def endings_of_all(known: Survey, over: Ending, reason: StopReason, now: Time) -
                 reason=reason,
                 message=f"Stopping container {name}",
                 deadline=deadline,
-                its_turn=not is_sidecar or not waits_for.get(name) or now >= deadline,
+                its_turn=not waits_for.get(name) or now >= deadline,
                 restart=changes_sandbox and view is not None and view.may_restart,
                 hook=view is not None and over.grace_period_seconds > 0,
                 extension_seconds=extension,

@@ -96,10 +96,9 @@ def _without_loose_ends(
 def _has_initialized(known: Survey, inits: Sequence[ContainerStatus], apps: Sequence[ContainerStatus]) -> bool:
     if any(_has_begun(status) for status in apps):
         return True
-    last = inits[-1]
     if known.inits[-1].kind is Kind.SIDECAR:
-        return last.state.running is not None and bool(last.started)
-    ends = (last.state.terminated, last.last_state.terminated)
+        return False
+    ends = (inits[-1].state.terminated, inits[-1].last_state.terminated)
     return any(end is not None and end.exit_code == 0 for end in ends)
 
 
