@@ -117,12 +117,12 @@ def test_a_search_domain_that_cannot_exist_is_left_out() -> None:
     assert notices[0].message.endswith("the applied search line is: a c")
 
 
-def test_of_searches_and_options_the_last_line_holds() -> None:
+def test_of_searches_and_of_each_option_the_last_one_holds() -> None:
     text = (
         "# nameserver 192.0.2.7\n  nameserver\t192.0.2.1  # mine\r\nnameserver\nsearch a b\n"
-        "search corp.example. . \ndomain x\noptions a\noptions b c:1\n;search z\n"
+        "search corp.example. . \ndomain x\noptions a:1 b\noptions c:1 a:2\n;search z\n"
     )
-    assert parse_resolv_conf(text) == Resolver(("192.0.2.1",), ("corp.example", "."), ("b", "c:1"))
+    assert parse_resolv_conf(text) == Resolver(("192.0.2.1",), ("corp.example",), ("a:2", "b", "c:1"))
 
 
 def test_the_text_has_a_line_for_each_server() -> None:
@@ -140,9 +140,6 @@ LINES = st.lists(WORDS, max_size=6).map(" ".join)
 def test_any_file_of_a_node_gives_a_resolver_whose_text_means_the_same(text: str) -> None:
     resolver, _ = resolver_of({"dnsPolicy": "Default"}, host_resolv_conf=text)
     parsed = parse_resolv_conf(resolver.text())
-    assert parsed == resolver._replace(searches=tuple(_undotted(domain) for domain in resolver.searches))
+    searches = tuple(domain.removesuffix(".") for domain in resolver.searches if domain != ".")
+    assert parsed == resolver._replace(searches=searches)
     assert len(resolver.nameservers) <= 3
-
-
-def _undotted(domain: str) -> str:
-    return domain if domain == "." else domain.removesuffix(".")

@@ -35,23 +35,23 @@ class Resolver(NamedTuple):
 
 
 def parse_resolv_conf(text: str) -> Resolver:
-    """Reads a `resolv.conf`: nameservers add up, of `search` and `options` the last line holds.
+    """Reads a `resolv.conf`: nameservers and options add up, of the same option and of `search` the last one holds.
 
     What it does not understand is passed over, as resolvers do. A trailing dot of a search domain means nothing and is
-    taken away, so that domains can be compared.
+    taken away, so that domains can be compared; the root (`.`) is none to search in.
     """
     nameservers: list[str] = []
     searches: tuple[str, ...] = ()
-    options: tuple[str, ...] = ()
+    options: dict[str, str] = {}
     for line in text.split("\n"):
         match line.split():
             case ["nameserver", server, *_]:
                 nameservers.append(server)
             case ["search", *domains]:
-                searches = tuple(domain if domain == "." else domain.removesuffix(".") for domain in domains)
+                searches = tuple(domain.removesuffix(".") for domain in domains if domain != ".")
             case ["options", *given]:
-                options = tuple(given)
-    return Resolver(tuple(nameservers), searches, options)
+                options |= {option.partition(":")[0]: option for option in given}
+    return Resolver(tuple(nameservers), searches, tuple(options.values()))
 
 
 def pod_resolver(facts: PodFacts) -> tuple[Resolver, tuple[Notice, ...]]:
