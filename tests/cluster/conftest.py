@@ -15,7 +15,6 @@ from scripts.control_plane.golang import BuildError
 from scripts.control_plane.nodeagent import NodeAgent
 from tests.cluster.kubectl import Kubectl
 from tests.support.components import lacking
-from tests.support.mounts import unmount_below
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -43,13 +42,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker("cluster")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def nothing_stays_mounted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Pods that outlive virtual-kubelet keep their volumes, but not longer than the tests."""
-    yield
-    unmount_below(tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture(scope="session")
