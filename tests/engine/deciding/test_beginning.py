@@ -140,6 +140,18 @@ def test_ephemeral_containers_start_whatever_the_others_do_and_only_once() -> No
     assert starts(plan(pod, observing(running("first")), memory, at(0))) == []
 
 
+@pytest.mark.parametrize(
+    ("policy", "exit_code", "expected"),
+    [("Never", 1, []), ("OnFailure", 0, []), ("OnFailure", 1, ["app"]), ("Always", 0, ["app"])],
+)
+def test_a_container_that_is_done_is_not_started_again_while_another_runs(
+    policy: str, exit_code: int, expected: list[str]
+) -> None:
+    pod = pod_of(APP, make_container("other"), policy=policy)
+    found = observing(ended("app", exit_code), running("other"))
+    assert starts(plan(pod, found, remembering(), at(100))) == expected
+
+
 # A sandbox that has died.
 
 

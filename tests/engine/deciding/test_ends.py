@@ -112,12 +112,12 @@ def test_an_unknown_state_counts_as_running_until_it_was_stopped() -> None:
 
 
 def test_after_a_restart_deletion_goes_on_with_what_is_left_of_its_time() -> None:
-    meta = replace(pod_of().metadata, deletion_timestamp=at(130), deletion_grace_period_seconds=30)
+    meta = replace(pod_of().metadata, deletion_timestamp=at(130), deletion_grace_period_seconds=20)
     pod = replace(pod_of(), metadata=meta)
     (stop,) = plan(pod, observing(running("app")), remembering(), at(120)).stops
     assert stop.deadline == at(130)
     (stop,) = plan(pod, observing(running("app")), remembering(), at(0)).stops
-    assert stop.deadline == at(30), "the clock of the API server is ahead"
+    assert stop.deadline == at(20), "the clock of the API server is ahead"
 
 
 @pytest.mark.parametrize(("codes", "phase"), [((0, 0), "Succeeded"), ((0, 143), "Failed"), ((137, 137), "Failed")])
@@ -146,6 +146,13 @@ def test_app_containers_that_never_came_to_their_start_still_wait() -> None:
     status = pod_status(pod, observing(ended("one", 1)), deleted(), at(2))
     assert [one.state.terminated is not None for one in status.init_container_statuses] == [True, False]
     assert status.container_statuses[0].state.waiting is not None
+
+
+def test_an_app_container_that_was_yet_to_start_beside_another_has_failed() -> None:
+    pod = pod_of(APP, OTHER, init=(make_container("one"),))
+    status = pod_status(pod, observing(ended("one", 0), ended("app", 0)), deleted(), at(2))
+    assert [one.state.terminated and one.state.terminated.exit_code for one in status.container_statuses] == [0, 137]
+    assert status.phase == "Failed"
 
 
 # The end that comes by itself.
@@ -185,6 +192,13 @@ def test_an_init_container_that_fails_for_good_ends_the_pod(policy: str, over: b
     status = pod_status(pod, found, remembering(), at(2))
     assert plan(pod, found, remembering(), at(2)).over is over
     assert status.phase == ("Failed" if over else "Pending")
+
+
+def test_an_init_container_of_unknown_state_has_failed_once_it_was_stopped() -> None:
+    pod, found = pod_of(APP, init=(make_container("one"),), policy="Never"), observing(out_of_sight("one"))
+    assert stops(plan(pod, found, remembering(), at(2))) == ["one"]
+    assert plan(pod, found, remembering(), at(2)).over is False
+    assert plan(pod, found, remembering(stopped={"one-0"}), at(2)).over
 
 
 # Deadline and eviction.

@@ -80,10 +80,7 @@ def survey(pod: Pod, observed: ObservedPod, memory: PodMemory) -> Survey:
         known=known,
         sandbox=viewer.sandbox,
         restarts_all=viewer.restarts_all,
-        inits=tuple(
-            viewer.view(one, Kind.SIDECAR if one.restart_policy == ALWAYS else Kind.INIT)
-            for one in spec.init_containers
-        ),
+        inits=tuple(viewer.view(one, _kind_of_init(one)) for one in spec.init_containers),
         apps=tuple(viewer.view(one, Kind.APP) for one in spec.containers),
         ephemeral=tuple(viewer.view(one, Kind.EPHEMERAL) for one in spec.ephemeral_containers),
     )

@@ -108,7 +108,7 @@ class View:
         if newest is None:
             ended = self.lost is not None
         else:
-            ended = newest.phase is ContainerPhase.EXITED or (self.stage is Stage.ENDED and has_ended(newest))
+            ended = newest.phase is ContainerPhase.EXITED or self.stage is Stage.ENDED
         return ended and self.exit_code != 0 and not self.restarts
 
     @property
@@ -166,7 +166,7 @@ def lost(known: ContainerStatus | None) -> ContainerStateTerminated | None:
 
 def of_instance(known: ContainerStatus | None, instance: RuntimeContainer | None) -> ContainerStatus | None:
     """A status, if it speaks of an instance."""
-    if known is None or instance is None or not known.container_id:
+    if known is None or instance is None:
         return None
     return known if known.container_id.rpartition("://")[2] == instance.id else None
 
