@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 
-from vk_core.kubelet.spdy.dictionary import DICTIONARY
+from vk_core.spdy.dictionary import DICTIONARY
 
 T = TypeVar("T")
 

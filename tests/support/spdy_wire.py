@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from tests.support.spdy_client import control, data_frame, syn_stream
 from vk_core.kubelet.spdy.connection import SpdyConnection
-from vk_core.kubelet.spdy.dictionary import DICTIONARY
+from vk_core.spdy.dictionary import DICTIONARY
 
 HOURS = dt.timedelta(hours=4)
 

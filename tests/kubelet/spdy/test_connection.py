@@ -11,8 +11,8 @@ import pytest
 from tests.support.spdy_client import control, data_frame, syn_stream
 from tests.support.spdy_wire import Client, Sent, settle
 from vk_core.kubelet.spdy import connection as spdy
-from vk_core.kubelet.spdy.errors import SpdyClosed, StreamEnded, StreamReset
 from vk_core.kubelet.spdy.stream import SpdyStream
+from vk_core.spdy.errors import SpdyClosed, StreamEnded, StreamReset
 from vk_core.testing.virtualtime import virtual_time
 
 KIB = 1024

@@ -11,9 +11,9 @@ from collections.abc import Awaitable, Callable
 from vk_core.aio.tasks import first_error
 from vk_core.api.podkey import PodKey
 from vk_core.errors import ProviderError
-from vk_core.kubelet.spdy.errors import SpdyClosed, StreamReset
 from vk_core.provider.capabilities import ForwardsPorts
 from vk_core.provider.streams import PortStream
+from vk_core.spdy.errors import SpdyClosed, StreamReset
 
 PORTS = range(1, 65536)
 MAX_DIGITS = 5

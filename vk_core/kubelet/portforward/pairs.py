@@ -12,8 +12,8 @@ import datetime as dt
 
 from vk_core.kubelet.portforward.forward import Forward, port_of
 from vk_core.kubelet.spdy.connection import SpdyConnection
-from vk_core.kubelet.spdy.errors import SpdyClosed, StreamEnded
 from vk_core.kubelet.spdy.stream import SpdyStream
+from vk_core.spdy.errors import SpdyClosed, StreamEnded
 
 PROTOCOL = "portforward.k8s.io"
 

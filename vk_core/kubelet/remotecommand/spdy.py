@@ -19,11 +19,11 @@ from vk_core.kubelet.remotecommand.request import StreamOptions
 from vk_core.kubelet.remotecommand.resizing import Resizes
 from vk_core.kubelet.remotecommand.runner import Work, serve
 from vk_core.kubelet.spdy.connection import SpdyConnection
-from vk_core.kubelet.spdy.errors import SpdyClosed, StreamReset
 from vk_core.kubelet.spdy.stream import SpdyStream
 from vk_core.kubelet.spdy.takeover import take_over
 from vk_core.kubelet.upgrade import negotiate_spdy
 from vk_core.provider.streams import ContainerIO
+from vk_core.spdy.errors import SpdyClosed, StreamReset
 
 VERSIONS = {"v4.channel.k8s.io": 4, "v3.channel.k8s.io": 3, "v2.channel.k8s.io": 2, "channel.k8s.io": 1}
 """The protocols by name. There is no v5 here: what it adds, SPDY has."""

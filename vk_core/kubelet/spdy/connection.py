@@ -14,11 +14,11 @@ from collections import deque
 from typing import Protocol
 
 from vk_core.kubelet.idle import IdleTimer
-from vk_core.kubelet.spdy import frames
-from vk_core.kubelet.spdy.errors import ProtocolError, SpdyClosed
-from vk_core.kubelet.spdy.frames import ResetStatus
-from vk_core.kubelet.spdy.headers import HeaderCompressor, HeaderDecompressor
 from vk_core.kubelet.spdy.stream import SpdyStream
+from vk_core.spdy import frames
+from vk_core.spdy.errors import ProtocolError, SpdyClosed
+from vk_core.spdy.frames import ResetStatus
+from vk_core.spdy.headers import HeaderCompressor, HeaderDecompressor
 
 STREAM_HIGH = 256 * 1024
 """A stream that holds so many unread bytes stops the reading of the whole connection, until it holds a quarter."""

@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from vk_core.kubelet.bytequeue import ByteQueue
-from vk_core.kubelet.spdy import frames
-from vk_core.kubelet.spdy.errors import SpdyClosed, StreamEnded, StreamReset
-from vk_core.kubelet.spdy.frames import ResetStatus
+from vk_core.spdy import frames
+from vk_core.spdy.errors import SpdyClosed, StreamEnded, StreamReset
+from vk_core.spdy.frames import ResetStatus
 
 
 class StreamOwner(Protocol):

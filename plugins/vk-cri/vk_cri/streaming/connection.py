@@ -15,9 +15,9 @@ from collections.abc import AsyncIterator, Mapping
 from urllib.parse import urlsplit
 
 from vk_core.errors import Unavailable
-from vk_core.kubelet.spdy import frames
-from vk_core.kubelet.spdy.errors import ProtocolError
-from vk_core.kubelet.spdy.headers import HeaderCompressor
+from vk_core.spdy import frames
+from vk_core.spdy.errors import ProtocolError
+from vk_core.spdy.headers import HeaderCompressor
 from vk_cri.streaming.stream import SpdyStream
 
 HELD_HIGH, HELD_LOW = 512 * 1024, 128 * 1024
@@ -33,9 +33,15 @@ _SYN_STREAM_LENGTH = 10
 
 
 class SpdyClient(asyncio.Protocol):
-    """The streams of one connection; made by `connect`."""
+    """The streams of one connection; made by `connect`.
+
+    Attributes:
+        upgraded: done when streams can be opened, or cannot.
+        lost: set when the connection is no more.
+    """
 
     def __init__(self, request: bytes) -> None:
+        self.lost = asyncio.Event()
         self.upgraded: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._request = request
         self._transport: asyncio.Transport | None = None
@@ -59,9 +65,9 @@ class SpdyClient(asyncio.Protocol):
         return stream
 
     def close(self) -> None:
-        """End the connection; what was written is still sent."""
+        """End the connection at once: whoever still has something to say waits for the end of what it says."""
         if self._transport is not None:
-            self._transport.close()
+            self._transport.abort()
 
     # What streams ask for.
 
@@ -117,6 +123,7 @@ class SpdyClient(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Streams that have not ended are broken off."""
         self._transport = None
+        self.lost.set()
         self._lose(ConnectionError(f"the runtime has closed the connection: {exc or 'without a word'}"))
 
     def _write(self, data: bytes) -> None:
@@ -194,6 +201,7 @@ async def connect(url: str, protocol: str) -> AsyncIterator[SpdyClient]:
         yield client
     finally:
         client.close()
+        await client.lost.wait()
 
 
 def _abandon(client: SpdyClient | None) -> None:

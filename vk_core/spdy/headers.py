@@ -8,8 +8,8 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping
 
-from vk_core.kubelet.spdy.dictionary import DICTIONARY
-from vk_core.kubelet.spdy.errors import ProtocolError
+from vk_core.spdy.dictionary import DICTIONARY
+from vk_core.spdy.errors import ProtocolError
 
 MAX_HEADERS = 100
 """Headers in one block."""

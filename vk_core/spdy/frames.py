@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from vk_core.kubelet.spdy.errors import ProtocolError
+from vk_core.spdy.errors import ProtocolError
 
 MAX_DATA = 32 * 1024
 """Bytes in a data frame that we send; the format allows 2^24 - 1."""

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.spdy_client import control, data_frame, syn_stream
-from vk_core.kubelet.spdy import frames
-from vk_core.kubelet.spdy.errors import ProtocolError
-from vk_core.kubelet.spdy.frames import Data, Frame, FrameReader, GoAway, Headers, Ping, RstStream, SynStream
+from vk_core.spdy import frames
+from vk_core.spdy.errors import ProtocolError
+from vk_core.spdy.frames import Data, Frame, FrameReader, GoAway, Headers, Ping, RstStream, SynStream
 
 
 def read(*pieces: bytes) -> list[Frame]:

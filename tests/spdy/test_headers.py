@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vk_core.kubelet.spdy.dictionary import DICTIONARY
-from vk_core.kubelet.spdy.errors import ProtocolError
-from vk_core.kubelet.spdy.frames import encode_syn_reply
-from vk_core.kubelet.spdy.headers import MAX_PLAIN, HeaderCompressor, HeaderDecompressor, decode_headers
+from vk_core.spdy.dictionary import DICTIONARY
+from vk_core.spdy.errors import ProtocolError
+from vk_core.spdy.frames import encode_syn_reply
+from vk_core.spdy.headers import MAX_PLAIN, HeaderCompressor, HeaderDecompressor, decode_headers
 
 TEXTS = st.text(st.characters(max_codepoint=255), max_size=20)
 
