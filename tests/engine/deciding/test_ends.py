@@ -87,7 +87,8 @@ def test_a_shorter_grace_period_hurries_a_stop_and_a_longer_one_does_not_delay_i
 
 
 def test_what_the_specification_does_not_name_ends_too() -> None:
-    assert stops(plan(pod_of(), observing(running("stranger")), deleted(), at(100))) == ["stranger"]
+    (stop,) = plan(pod_of(), observing(running("stranger")), deleted(), at(100)).stops
+    assert (stop.name, stop.its_turn, stop.hook) == ("stranger", True, False)
 
 
 def test_the_sandbox_ends_when_nothing_runs_and_no_start_is_under_way() -> None:

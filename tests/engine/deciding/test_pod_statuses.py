@@ -276,6 +276,14 @@ def test_the_phase_follows_from_the_containers(
     assert pod_status(pod, observing(*found), remembering(), at(10)).phase == phase
 
 
+def test_with_a_new_sandbox_only_a_pod_with_sidecars_is_pending_again() -> None:
+    fresh, remains = sandbox("s1", attempt=1, created=5), (sandbox(ready=False), ended("app", 137))
+    assert pod_status(pod_of(APP), observing(fresh, *remains), remembering(), at(10)).phase == "Running"
+    with_sidecar = pod_of(APP, init=(sidecar("side", startup_probe=PROBE),))
+    found = observing(fresh, *remains, running("side", sandbox="s1", since=6))
+    assert pod_status(with_sidecar, found, remembering(), at(10)).phase == "Pending"
+
+
 def test_a_pod_keeps_its_start_time() -> None:
     pod = replace(pod_of(), status=PodStatus(start_time=at(7)))
     assert pod_status(pod, NOTHING, remembering(), at(9)).start_time == at(7)
