@@ -173,6 +173,13 @@ def test_what_runs_without_its_sandbox_ends_before_there_is_a_new_one() -> None:
     assert (stop.reason, stop.restart, stop.deadline) == (StopReason.SANDBOX_CHANGED, True, at(130))
 
 
+@pytest.mark.parametrize(("policy", "restart"), [("Always", True), ("Never", False)])
+def test_what_runs_in_an_old_sandbox_ends_before_it_is_started_in_the_new_one(policy: str, restart: bool) -> None:
+    old, new = sandbox("s0", ready=False), sandbox("s1", attempt=1, created=1)
+    decided = decide(old, new, running("app"), policy=policy)
+    assert (starts(decided), [stop.restart for stop in decided.stops]) == ([], [restart])
+
+
 def test_of_two_ready_sandboxes_none_is_kept() -> None:
     decided = decide(sandbox("s0"), sandbox("s1", attempt=1, created=1))
     assert decided.sandbox == MakeSandbox(attempt=2, replaces=("s1", "s0"))
