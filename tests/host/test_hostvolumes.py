@@ -189,3 +189,20 @@ async def test_the_folder_may_be_behind_a_link(volumes: HostVolumes, base: Path)
 async def test_nobody_else_gets_at_the_volumes(unprivileged: HostVolumes, base: Path) -> None:
     await unprivileged.open(FakeMaterials())
     assert [stat.S_IMODE(path.stat().st_mode) for path in (base, base / "pods")] == [0o750, 0o750]
+
+
+async def test_the_volumes_of_one_pod_go_whoever_laid_them_out_and_those_of_others_stay(
+    volumes: HostVolumes, base: Path
+) -> None:
+    left, here, other = make_pod(), make_pod(), make_pod()
+    for pod in (left, other):
+        await volumes.open(FakeMaterials(files("s", {"k": b"1"}, kind="secret"), pod=pod))
+    await volumes.close()
+
+    following = next_process(base, volumes)
+    await following.open(FakeMaterials(files("c", {"a": b"1"}), pod=here))
+    for uid in (left.metadata.uid, here.metadata.uid, "never-there"):
+        await following.remove(uid)
+
+    assert [path.name for path in (base / "pods").iterdir()] == [other.metadata.uid]
+    await following.remove(other.metadata.uid)

@@ -83,6 +83,25 @@ class HostVolumes:
         if problems:
             raise Unavailable("; ".join(problems))
 
+    async def remove(self, uid: str) -> None:
+        """Unmount and remove what there is of one pod, whoever laid it out; nothing of it may run any more.
+
+        Raises:
+            Unavailable: something cannot be unmounted or removed.
+        """
+        known = self._pods.get(uid)
+        if known is not None:
+            await known.tear_down()
+            return
+        folder = await self._pod_folder(uid)
+        try:
+            await asyncio.to_thread(folder.remove)
+        except OSError as error:
+            message = f"the volumes of the pod with UID {uid} cannot be removed: {wording(error)}"
+            raise Unavailable(message) from error
+        if uid not in self._pods:
+            self._folders.pop(uid, None)
+
     async def close(self) -> None:
         """Follow no longer; files stay, for the next process."""
         pods = tuple(self._pods.values())

@@ -12,6 +12,7 @@ import contextlib
 import ssl
 import struct
 from collections.abc import AsyncIterator, Mapping
+from typing import cast
 from urllib.parse import urlsplit
 
 from vk_core.errors import Unavailable
@@ -91,11 +92,9 @@ class SpdyClient(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Ask for the upgrade."""
-        if not isinstance(transport, asyncio.Transport):
-            raise TypeError(f"a connection of bytes was expected, not {transport!r}")
-        self._transport = transport
-        transport.set_write_buffer_limits(high=_WRITE_HIGH)
-        transport.write(self._request)
+        connection = self._transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
+        connection.set_write_buffer_limits(high=_WRITE_HIGH)
+        connection.write(self._request)
 
     def data_received(self, data: bytes) -> None:
         """Hand the frames on to their streams."""

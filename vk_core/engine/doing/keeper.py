@@ -1,0 +1,267 @@
+"""Keeps one pod: looks at what the runtime has of it, decides, has it done, and reports.
+
+Everything that takes time is begun and left to itself; when it has ended, the pod is looked at again. So looking is
+quick, and a slow pull or a container that does not want to end keeps nobody waiting.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from collections.abc import Callable
+
+from msgspec.structs import replace
+
+from vk_core.aio.backoff import Backoff
+from vk_core.api.container import Container
+from vk_core.api.meta import Time, utc_now
+from vk_core.api.pod import Pod
+from vk_core.api.podstatus import PodStatus
+from vk_core.engine.configuration.errors import ConfigurationError
+from vk_core.engine.configuration.resources import container_resources
+from vk_core.engine.deciding.actions import MakeSandbox, Plan, Resize, Stop
+from vk_core.engine.deciding.memory import PodMemory, ProbeResults, Termination
+from vk_core.engine.deciding.plan import plan
+from vk_core.engine.deciding.status import pod_status
+from vk_core.engine.doing.messages import read_messages
+from vk_core.engine.doing.operations import Operations
+from vk_core.engine.doing.sandboxes import PodGround
+from vk_core.engine.doing.starts import CONFIG_ERROR, ContainerStarter
+from vk_core.engine.doing.stops import ContainerStop
+from vk_core.engine.doing.tools import Tools
+from vk_core.engine.observed import ObservedPod, by_pod
+from vk_core.engine.runtime import ContainerPhase
+from vk_core.errors import MaterialMissing, ProviderError
+
+SANDBOX_RETRY = Backoff(first_seconds=1.0, limit_seconds=60.0)
+"""Between two tries to make a sandbox."""
+
+CLEAR_RETRY = Backoff(first_seconds=1.0, limit_seconds=60.0)
+
+SANDBOX, STARTS, REMOVES, STOP_SANDBOXES, RESIZES, CLEAR = (
+    "sandbox",
+    "starts",
+    "removes",
+    "sandboxes",
+    "resizes",
+    "clear",
+)
+
+
+class PodKeeper:
+    """One pod.
+
+    Args:
+        pod: as core hands it over.
+        tools: what everything is done with.
+        report: takes the pod with its new status.
+        gone: told when nothing of the pod is left.
+
+    Attributes:
+        pod: as created or last updated.
+        memory: what is remembered of it.
+    """
+
+    def __init__(self, pod: Pod, tools: Tools, *, report: Callable[[Pod], None], gone: Callable[[str], None]) -> None:
+        self.pod = pod
+        self.uid = pod.metadata.uid
+        self.memory = PodMemory(runtime_name=tools.runtime_name, host_ips=tools.host_ips, accepted_at=utc_now())
+        self._tools = tools
+        self._report = report
+        self._gone = gone
+        self._ground = PodGround(tools, pod)
+        self._starter = ContainerStarter(tools, self._ground, self.memory)
+        self._operations = Operations(
+            lambda: tools.wake(self.uid), tools.log, f"{pod.metadata.namespace}/{pod.metadata.name}"
+        )
+        self._stops: dict[str, ContainerStop] = {}
+        self._sandbox_failures = 0
+        self._clear_failures = 0
+
+    def with_status(self) -> Pod:
+        """The pod with the status that was found last."""
+        return replace(self.pod, status=self.memory.reported or self.pod.status)
+
+    def update(self, pod: Pod) -> None:
+        """Take over what has changed."""
+        self.pod = pod
+        self._tools.wake(self.uid)
+
+    def stop(self, grace_period_seconds: int) -> None:
+        """Begin to end it; asked again it only gets quicker."""
+        known = self.memory.termination
+        if known is None or grace_period_seconds < known.grace_period_seconds:
+            self.memory.termination = Termination(utc_now(), grace_period_seconds)
+            self._tools.wake(self.uid)
+
+    def note_probes(self, container_id: str, results: ProbeResults) -> None:
+        """The probes of a container have found something else."""
+        self.memory.probes[container_id] = results
+        self._tools.wake(self.uid)
+
+    def materials_changed(self) -> None:
+        """Something that the pod refers to has changed: no reason to wait any longer for what was missing."""
+        failures = self.memory.failures
+        for name in [name for name, failure in failures.items() if failure.reason == CONFIG_ERROR]:
+            failures[name] = failures[name]._replace(retry_at=utc_now())
+        self.memory.sandbox_retry_at = None
+        self._tools.wake(self.uid)
+
+    async def look(self) -> float | None:
+        """Look at the pod, and have done what is right now; gives the seconds after which to look again."""
+        observed = await self._observed()
+        self.memory.forget(observed)
+        await read_messages(self._tools, self._ground.volumes, observed, self.memory)
+        now = utc_now_exactly()
+        wanted = plan(self.pod, observed, self.memory, now)
+        self._carry_out(wanted, observed)
+        self._probe(observed)
+        self._tell_status(observed, now)
+        if wanted.ended:
+            self._end(observed)
+        return max((wanted.wake_at - now).total_seconds(), 0.01) if wanted.wake_at is not None else None
+
+    async def close(self) -> None:
+        """Leave everything as it is."""
+        await self._operations.close()
+        await self._ground.close()
+
+    async def _observed(self) -> ObservedPod:
+        snapshot = await self._tools.runtime.pod_snapshot(self.uid)
+        return by_pod(snapshot).get(self.uid) or ObservedPod(self.uid, (), {})
+
+    def _carry_out(self, wanted: Plan, observed: ObservedPod) -> None:
+        begin, runtime = self._operations.begin, self._tools.runtime
+        for stop in wanted.stops:
+            self._begin_stop(stop, observed)
+        if wanted.removes:
+            begin(REMOVES, lambda: _each(wanted.removes, runtime.remove_container))
+        if wanted.stop_sandboxes:
+            begin(STOP_SANDBOXES, lambda: _each(wanted.stop_sandboxes, runtime.stop_sandbox))
+        if wanted.sandbox is not None:
+            sandbox = wanted.sandbox
+            begin(SANDBOX, lambda: self._make_sandbox(sandbox))
+        if wanted.starts:
+            begin(STARTS, lambda: self._starter.start_all(self.pod, wanted.starts, observed))
+        if wanted.resizes:
+            begin(RESIZES, lambda: self._resize(wanted.resizes))
+
+    def _begin_stop(self, stop: Stop, observed: ObservedPod) -> None:
+        self.memory.note_stopping(stop)
+        known = self._stops.get(stop.container_id)
+        if known is not None:
+            known.hurry(stop)
+            return
+        ips = observed.sandbox.ips if observed.sandbox is not None else ()
+        self._tools.prober.forget(stop.container_id)
+        ending = ContainerStop(
+            self._tools, self.pod, stop, pod_ip=ips[0] if ips else "", stopped=self.memory.note_stopped
+        )
+        self._stops[stop.container_id] = ending
+        self._operations.begin(f"stop {stop.container_id}", lambda: self._run_stop(stop.container_id, ending))
+
+    async def _run_stop(self, container_id: str, ending: ContainerStop) -> None:
+        try:
+            await ending.run()
+        except ProviderError as error:
+            self._tools.log.warning("stopping a container of %s: %s", self.pod.metadata.name, error)
+            await asyncio.sleep(1.0)
+        finally:
+            del self._stops[container_id]
+
+    async def _make_sandbox(self, wanted: MakeSandbox) -> None:
+        try:
+            await self._ground.make(self.pod, wanted)
+        except ProviderError as error:
+            self._sandbox_failures += 1
+            delay = SANDBOX_RETRY.delay_seconds(self._sandbox_failures)
+            self.memory.sandbox_retry_at = utc_now_exactly() + dt.timedelta(seconds=delay)
+            if isinstance(error, ConfigurationError):
+                self._tools.events.record(self.pod, error.reason, str(error), warning=True)
+            elif not isinstance(error, MaterialMissing):
+                self._tools.log.warning("the sandbox of %s cannot be made: %s", self.pod.metadata.name, error)
+        else:
+            self._sandbox_failures = 0
+            self.memory.sandbox_retry_at = None
+
+    async def _resize(self, resizes: tuple[Resize, ...]) -> None:
+        for resize in resizes:
+            resources = container_resources(self.pod, resize.container, self._tools.host)
+            try:
+                await self._tools.runtime.update_container(resize.container_id, resources)
+            except ProviderError as error:
+                self.memory.resize_problem = str(error)
+                return
+            self.memory.actuated[resize.container_id] = resize.resources
+        self.memory.resize_problem = ""
+
+    def _probe(self, observed: ObservedPod) -> None:
+        """Have the probes of all containers that run and are not about to end followed."""
+        spec = self.pod.spec
+        ips = observed.sandbox.ips if observed.sandbox is not None else ()
+        reported = self.memory.reported or self.pod.status
+        for container in (*spec.init_containers, *spec.containers):
+            instance = observed.newest(container.name)
+            if instance is None or not _has_probes(container):
+                continue
+            if instance.phase is ContainerPhase.RUNNING and instance.id not in self.memory.stops:
+                if container.name not in self.memory.starting:
+                    self._tools.prober.follow(
+                        self.pod,
+                        container,
+                        instance.id,
+                        pod_ip=ips[0] if ips else "",
+                        started_at=instance.started_at or instance.created_at,
+                        was=_known_results(reported, container, f"{self.memory.runtime_name}://{instance.id}"),
+                    )
+            else:
+                self._tools.prober.forget(instance.id)
+
+    def _tell_status(self, observed: ObservedPod, now: Time) -> None:
+        status = pod_status(self.pod, observed, self.memory, now)
+        if status != self.memory.reported:
+            self.memory.reported = status
+            self._report(replace(self.pod, status=status))
+
+    def _end(self, observed: ObservedPod) -> None:
+        """Nothing of the pod runs any more: take away what is not needed, and all of it if the pod was deleted."""
+        self._tools.prober.forget_pod(self.uid)
+        if self.memory.termination is not None:
+            self._operations.begin(CLEAR, lambda: self._clear(observed))
+        elif self._ground.volumes is not None:
+            self._operations.begin(CLEAR, self._ground.unmount)
+
+    async def _clear(self, observed: ObservedPod) -> None:
+        try:
+            await self._ground.clear(self.pod, observed)
+        except ProviderError as error:
+            self._clear_failures += 1
+            delay = CLEAR_RETRY.delay_seconds(self._clear_failures)
+            self._tools.log.warning("what is left of %s cannot be removed: %s", self.pod.metadata.name, error)
+            await asyncio.sleep(delay)
+        else:
+            self._gone(self.uid)
+
+
+def utc_now_exactly() -> Time:
+    """The wall clock with fractions of a second, which deadlines need."""
+    return dt.datetime.now(dt.UTC)
+
+
+async def _each(ids: tuple[str, ...], act: Callable[[str], object]) -> None:
+    for one in ids:
+        outcome = act(one)
+        if asyncio.iscoroutine(outcome):
+            await outcome
+
+
+def _has_probes(container: Container) -> bool:
+    return bool(container.startup_probe or container.liveness_probe or container.readiness_probe)
+
+
+def _known_results(status: PodStatus, container: Container, container_id: str) -> ProbeResults | None:
+    """What was known of a container before a restart of virtual-kubelet, so that a ready one remains so."""
+    for known in (*status.container_statuses, *status.init_container_statuses):
+        if known.name == container.name and known.container_id == container_id:
+            return ProbeResults(startup=known.started, liveness=None, readiness=known.ready)
+    return None

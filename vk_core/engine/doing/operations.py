@@ -1,0 +1,58 @@
+"""Things that are under way for one pod, each by a name, so that none is begun twice."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+
+class Operations:
+    """Tasks by name.
+
+    Args:
+        done: called whenever one has ended.
+        log: where bugs go, with their traceback.
+        what: how to speak of the pod.
+    """
+
+    def __init__(self, done: Callable[[], None], log: logging.Logger, what: str) -> None:
+        self._done = done
+        self._log = log
+        self._what = what
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def __contains__(self, name: str) -> bool:
+        """Whether it is under way."""
+        return name in self._tasks
+
+    @property
+    def any(self) -> bool:
+        """Whether anything is under way."""
+        return bool(self._tasks)
+
+    def begin(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> bool:
+        """Begin something unless it is under way; says whether it was begun."""
+        if name in self._tasks:
+            return False
+        task = asyncio.create_task(work(), name=f"{name} of {self._what}")
+        self._tasks[name] = task
+        task.add_done_callback(lambda ended: self._ended(name, ended))
+        return True
+
+    async def close(self) -> None:
+        """Leave everything as it is: what was begun in the runtime goes on there."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _ended(self, name: str, task: asyncio.Task[None]) -> None:
+        self._tasks.pop(name, None)
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is not None:
+            self._log.error("%s of %s failed: %r", name, self._what, error, exc_info=error)
+        self._done()
