@@ -19,7 +19,7 @@ from vk_core.api.pod import Pod
 from vk_core.api.podstatus import PodStatus
 from vk_core.engine.configuration.errors import ConfigurationError
 from vk_core.engine.configuration.resources import container_resources
-from vk_core.engine.deciding.actions import MakeSandbox, Plan, Resize, Stop
+from vk_core.engine.deciding.actions import BackOff, MakeSandbox, Plan, Resize, Stop
 from vk_core.engine.deciding.memory import PodMemory, ProbeResults, Termination
 from vk_core.engine.deciding.plan import plan
 from vk_core.engine.deciding.status import pod_status
@@ -75,6 +75,7 @@ class PodKeeper:
             lambda: tools.wake(self.uid), tools.log, f"{pod.metadata.namespace}/{pod.metadata.name}"
         )
         self._stops: dict[str, ContainerStop] = {}
+        self._told_back_offs: dict[str, Time] = {}
         self._sandbox_failures = 0
         self._clear_failures = 0
 
@@ -91,7 +92,7 @@ class PodKeeper:
         """Begin to end it; asked again it only gets quicker."""
         known = self.memory.termination
         if known is None or grace_period_seconds < known.grace_period_seconds:
-            self.memory.termination = Termination(utc_now(), grace_period_seconds)
+            self.memory.termination = Termination(utc_now_exactly(), grace_period_seconds)
             self._tools.wake(self.uid)
 
     def note_probes(self, container_id: str, results: ProbeResults) -> None:
@@ -134,6 +135,8 @@ class PodKeeper:
         begin, runtime = self._operations.begin, self._tools.runtime
         for stop in wanted.stops:
             self._begin_stop(stop, observed)
+        for wait in wanted.back_offs:
+            self._tell_back_off(wait)
         if wanted.removes:
             begin(REMOVES, lambda: _each(wanted.removes, runtime.remove_container))
         if wanted.stop_sandboxes:
@@ -141,7 +144,9 @@ class PodKeeper:
         if wanted.sandbox is not None:
             sandbox = wanted.sandbox
             begin(SANDBOX, lambda: self._make_sandbox(sandbox))
-        if wanted.starts:
+        if wanted.over:
+            self._operations.cancel(STARTS)  # a slow pull holds up no end
+        elif wanted.starts:
             begin(STARTS, lambda: self._starter.start_all(self.pod, wanted.starts, observed))
         if wanted.resizes:
             begin(RESIZES, lambda: self._resize(wanted.resizes))
@@ -159,6 +164,15 @@ class PodKeeper:
         )
         self._stops[stop.container_id] = ending
         self._operations.begin(f"stop {stop.container_id}", lambda: self._run_stop(stop.container_id, ending))
+
+    def _tell_back_off(self, wait: BackOff) -> None:
+        """Once for each wait, as an event that kubelet tells at every look."""
+        if self._told_back_offs.get(wait.name) != wait.until:
+            self._told_back_offs[wait.name] = wait.until
+            metadata = self.pod.metadata
+            where = f"{metadata.name}_{metadata.namespace}({self.uid})"
+            text = f"Back-off restarting failed container {wait.name} in pod {where}"
+            self._tools.events.record(self.pod, "BackOff", text, warning=True, container_name=wait.name)
 
     async def _run_stop(self, container_id: str, ending: ContainerStop) -> None:
         try:
@@ -263,5 +277,6 @@ def _known_results(status: PodStatus, container: Container, container_id: str) -
     """What was known of a container before a restart of virtual-kubelet, so that a ready one remains so."""
     for known in (*status.container_statuses, *status.init_container_statuses):
         if known.name == container.name and known.container_id == container_id:
-            return ProbeResults(startup=known.started, liveness=None, readiness=known.ready)
+            # Not started yet is no failure to start.
+            return ProbeResults(startup=known.started or None, liveness=None, readiness=known.ready)
     return None

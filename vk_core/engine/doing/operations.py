@@ -22,6 +22,7 @@ class Operations:
         self._log = log
         self._what = what
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._is_closed = False
 
     def __contains__(self, name: str) -> bool:
         """Whether it is under way."""
@@ -41,8 +42,15 @@ class Operations:
         task.add_done_callback(lambda ended: self._ended(name, ended))
         return True
 
+    def cancel(self, name: str) -> None:
+        """Give something up, if it is under way."""
+        task = self._tasks.get(name)
+        if task is not None:
+            task.cancel()
+
     async def close(self) -> None:
         """Leave everything as it is: what was begun in the runtime goes on there."""
+        self._is_closed = True
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
@@ -50,9 +58,8 @@ class Operations:
 
     def _ended(self, name: str, task: asyncio.Task[None]) -> None:
         self._tasks.pop(name, None)
-        if task.cancelled():
-            return
-        error = task.exception()
+        error = None if task.cancelled() else task.exception()
         if error is not None:
             self._log.error("%s of %s failed: %r", name, self._what, error, exc_info=error)
-        self._done()
+        if not self._is_closed:
+            self._done()

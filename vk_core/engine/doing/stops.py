@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime as dt
 from collections.abc import Callable
 
 from vk_core.api.container import Container
-from vk_core.api.meta import utc_now
 from vk_core.api.pod import Pod
 from vk_core.engine.deciding.actions import Stop
 from vk_core.engine.doing.tools import Tools
@@ -105,7 +105,7 @@ class ContainerStop:
         return next((one for one in everyone if one.name == self._stop.name), None)
 
     def _seconds_left(self) -> int:
-        return self._stop.seconds_left(utc_now())
+        return self._stop.seconds_left(dt.datetime.now(dt.UTC))
 
     async def _changed_within(self, seconds: float) -> None:
         self._changed.clear()
