@@ -120,6 +120,14 @@ def test_conditions_of_a_pod_that_initializes() -> None:
     assert container.state.waiting.reason == "PodInitializing"
 
 
+def test_a_pod_that_was_initialized_remains_so_while_a_sidecar_is_started_again() -> None:
+    sidecar = make_container("side", restart_policy="Always")
+    pod = make_pod(init_containers=(sidecar,), containers=(make_container("main"),))
+    actual = status_of(running("main"), init_container_statuses=(waiting("side", "CrashLoopBackOff", started=False),))
+    found = {condition.type: condition.status for condition in built(record_of(pod, actual=actual)).conditions}
+    assert found["Initialized"] == "True"
+
+
 def test_conditions_of_a_pod_that_has_ended() -> None:
     pod = with_spec(POD, restart_policy="Never")
     assert brief(of(status_of(ended()), pod)) == {

@@ -80,7 +80,8 @@ def _initialized(pod: Pod, status: PodStatus) -> PodCondition:
         for container in status.init_container_statuses
         if not (container.started if container.name in sidecars else _done(container))
     ]
-    if not missing:
+    if not missing or any(_has_run(container) for container in status.container_statuses):
+        # What was initialized once remains so, even if a sidecar has to be started again.
         return PodCondition(type=INITIALIZED, status="True")
     names = " ".join(missing)
     return PodCondition(
@@ -89,6 +90,11 @@ def _initialized(pod: Pod, status: PodStatus) -> PodCondition:
         reason="ContainersNotInitialized",
         message=f"containers with incomplete status: [{names}]",
     )
+
+
+def _has_run(container: ContainerStatus) -> bool:
+    state = container.state
+    return bool(state.running or state.terminated or container.last_state.terminated)
 
 
 def _done(container: ContainerStatus) -> bool:
