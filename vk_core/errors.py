@@ -81,9 +81,17 @@ class MaterialMissing(ProviderError):
 
 
 class InvalidInput(ProviderError):
-    """The pod asks for something that the provider can never do; the message names the field."""
+    """The pod asks for something that the provider can never do; the message names the field.
+
+    Attributes:
+        reason: a word for programs, which the status of a refused pod has; empty for `ProviderFailed`.
+    """
 
     retryable = False
+
+    def __init__(self, message: str = "", *, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class Unavailable(ProviderError):

@@ -23,6 +23,7 @@ from vk_core.api.podstatus import (
 from vk_core.engine import identity
 from vk_core.engine.configuration.host import Host, PodSettings
 from vk_core.engine.configuration.machine import read_machine
+from vk_core.engine.configuration.refusals import refusal
 from vk_core.engine.deciding.memory import ProbeResults
 from vk_core.engine.doing.keeper import PodKeeper
 from vk_core.engine.doing.tools import Tools
@@ -31,7 +32,7 @@ from vk_core.engine.observed import ObservedPod, by_pod, restart_count
 from vk_core.engine.probing.prober import Prober
 from vk_core.engine.runtime import ContainerPhase, ContainerRuntime, RuntimeContainer
 from vk_core.engine.watching import RuntimeWatch
-from vk_core.errors import NotFound, Unavailable
+from vk_core.errors import InvalidInput, NotFound, Unavailable
 from vk_core.host import MOUNTABLE_KINDS, HostVolumes
 from vk_core.provider.capabilities import PodCallback
 from vk_core.provider.events import PodEvents
@@ -152,13 +153,21 @@ class PodEngine:
             raise Unavailable(state.problem or f"the runtime {state.name} is not ready")
 
     async def create_pod(self, pod: Pod) -> None:
-        """Begin to keep a pod."""
-        self._keep(pod)
-        self._wake(pod.metadata.uid)
+        """Begin to keep a pod, also one that the runtime has since before; raises InvalidInput if it can never run."""
+        uid = pod.metadata.uid
+        if uid not in self._keepers and self._tools is not None:
+            refused = refusal(pod, self._tools.host)
+            if refused is not None:
+                raise InvalidInput(refused.message, reason=refused.reason)
+        keeper = self._keep(pod)
+        try:
+            await self._look_first(keeper)
+        except Unavailable:
+            self._wake(uid)  # the queue says so, and tries again
 
     async def adopt_pod(self, pod: Pod) -> None:
         """Keep a pod that the runtime has since before (`AdoptsPods`)."""
-        await self._keep(pod).look()
+        await self._look_first(self._keep(pod))
 
     async def update_pod(self, pod: Pod) -> None:
         """Take over what has changed."""
@@ -239,6 +248,12 @@ class PodEngine:
 
     def _forget(self, uid: str) -> None:
         self._keepers.pop(uid, None)
+
+    async def _look_first(self, keeper: PodKeeper) -> None:
+        """Look at once, so that what the runtime has of the pod already is in its status from the beginning."""
+        seconds = await keeper.look()
+        if seconds is not None:
+            self._queue.add_after(keeper.uid, seconds)
 
     async def _look(self, uid: str) -> float | None:
         keeper = self._keepers.get(uid)

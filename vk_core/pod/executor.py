@@ -19,7 +19,7 @@ from vk_core.api.podstatus import PodStatus
 from vk_core.errors import InvalidInput, MaterialMissing, NotFound, ProviderError
 from vk_core.kube.events import EventRecorder
 from vk_core.pod import reasons
-from vk_core.pod.admission import admit
+from vk_core.pod.admission import Rejection, admit
 from vk_core.pod.book import PodBook
 from vk_core.pod.decide import Action, decide
 from vk_core.pod.mountable import unmountable
@@ -174,10 +174,13 @@ class PodExecutor:
             self._events.record(about, reasons.FAILED, f"Error: {missing}", warning=True)
 
     def _cannot_run(self, uid: str, record: PodRecord, error: InvalidInput) -> None:
-        record.verdict = PodStatus(phase=FAILED, reason=reasons.PROVIDER_FAILED, message=str(error))
+        verdict = PodStatus(phase=FAILED, reason=reasons.PROVIDER_FAILED, message=str(error))
+        if error.reason:  # as a kubelet refuses a pod
+            verdict = Rejection(error.reason, str(error)).status()
+        record.verdict = verdict
         record.present = False
         self._book.finish(uid)
-        self._events.record(reference(record.pod), reasons.CREATE_FAILED, str(error), warning=True)
+        self._events.record(reference(record.pod), error.reason or reasons.CREATE_FAILED, str(error), warning=True)
         self._publish(uid)
 
     def _note_loss(self, record: PodRecord) -> None:

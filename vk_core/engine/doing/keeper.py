@@ -78,10 +78,14 @@ class PodKeeper:
         self._told_back_offs: dict[str, Time] = {}
         self._sandbox_failures = 0
         self._clear_failures = 0
+        self._looking = asyncio.Lock()
 
     def with_status(self) -> Pod:
-        """The pod with the status that was found last."""
-        return replace(self.pod, status=self.memory.reported or self.pod.status)
+        """The pod with the status that was found last; before the first look, as it was known or as it begins."""
+        status = self.memory.reported or self.pod.status
+        if not status.phase:
+            status = pod_status(self.pod, ObservedPod(self.uid, (), {}), self.memory, utc_now_exactly())
+        return replace(self.pod, status=status)
 
     def update(self, pod: Pod) -> None:
         """Take over what has changed."""
@@ -110,9 +114,11 @@ class PodKeeper:
 
     async def look(self) -> float | None:
         """Look at the pod, and have done what is right now; gives the seconds after which to look again."""
+        async with self._looking:
+            return await self._look()
+
+    async def _look(self) -> float | None:
         observed = await self._observed()
-        self.memory.forget(observed)
-        await read_messages(self._tools, self._ground.volumes, observed, self.memory)
         now = utc_now_exactly()
         wanted = plan(self.pod, observed, self.memory, now)
         self._carry_out(wanted, observed)
@@ -128,8 +134,15 @@ class PodKeeper:
         await self._ground.close()
 
     async def _observed(self) -> ObservedPod:
-        snapshot = await self._tools.runtime.pod_snapshot(self.uid)
-        return by_pod(snapshot).get(self.uid) or ObservedPod(self.uid, (), {})
+        """What the runtime has of it, seen after the last thing that was done: else that would be done once more."""
+        while True:
+            ended = self._operations.ended
+            snapshot = await self._tools.runtime.pod_snapshot(self.uid)
+            observed = by_pod(snapshot).get(self.uid) or ObservedPod(self.uid, (), {})
+            self.memory.forget(observed)
+            await read_messages(self._tools, self._ground.volumes, observed, self.memory)
+            if self._operations.ended == ended:
+                return observed
 
     def _carry_out(self, wanted: Plan, observed: ObservedPod) -> None:
         begin, runtime = self._operations.begin, self._tools.runtime

@@ -15,6 +15,9 @@ class Operations:
         done: called whenever one has ended.
         log: where bugs go, with their traceback.
         what: how to speak of the pod.
+
+    Attributes:
+        ended: how many have ended so far: what was looked at before one did may be stale.
     """
 
     def __init__(self, done: Callable[[], None], log: logging.Logger, what: str) -> None:
@@ -23,6 +26,7 @@ class Operations:
         self._what = what
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._is_closed = False
+        self.ended = 0
 
     def __contains__(self, name: str) -> bool:
         """Whether it is under way."""
@@ -58,6 +62,7 @@ class Operations:
 
     def _ended(self, name: str, task: asyncio.Task[None]) -> None:
         self._tasks.pop(name, None)
+        self.ended += 1
         error = None if task.cancelled() else task.exception()
         if error is not None:
             self._log.error("%s of %s failed: %r", name, self._what, error, exc_info=error)
