@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from vk_core.provider import LogOptions, LogSource
 from vk_cri.logs import places
 from vk_cri.logs.entries import Unpacker
 from vk_cri.logs.reader import LogReader
-
-from vk_core.provider import LogOptions, LogSource
 
 TIME = "2026-01-02T03:04:{:02}.123456789Z"
 
@@ -53,7 +53,7 @@ def test_a_carriage_return_is_part_of_what_was_written() -> None:
     assert unpacked(entry("a\rb\x0bc\r") + entry("p", tag="P")) == b"a\rb\x0bc\r\np"
 
 
-TEXT = st.text(st.characters(blacklist_characters="\n", blacklist_categories=("Cs",)), max_size=20)
+TEXT = st.text(st.characters(exclude_characters="\n", codec="utf-8"), max_size=20)
 ENTRIES = st.lists(st.tuples(TEXT, st.sampled_from(["stdout", "stderr"]), st.sampled_from("FP"), st.integers(0, 59)))
 
 

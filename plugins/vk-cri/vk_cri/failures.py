@@ -37,6 +37,11 @@ class RpcError(Exception):
         self.words = words
 
     @property
+    def is_early(self) -> bool:
+        """Whether the runtime listens already but is still starting."""
+        return "server is not initialized yet" in self.words
+
+    @property
     def is_reserved(self) -> bool:
         """Whether what was to be made is there, or being made, already."""
         return self.code is grpc.StatusCode.ALREADY_EXISTS or "is reserved for" in self.words
@@ -60,7 +65,7 @@ def refusal(error: RpcError, *, otherwise: type[ProviderError] = Conflict, in_fu
         otherwise: what it is if the code does not tell, as most runtimes answer Unknown to nearly everything.
         in_full: with the code in front, as kubelet shows it for images and sandboxes.
     """
-    kind = _BY_CODE.get(error.code, otherwise)
+    kind = Unavailable if error.is_early else _BY_CODE.get(error.code, otherwise)
     return kind(str(error) if in_full or not error.words else error.words)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from vk_core.engine.runtime import (
+    ContainerPhase,
     ContainerRuntime,
     ContainerUsage,
     Finished,
@@ -219,7 +220,8 @@ class CriRuntime:
                 return False
             return status.state in {pb.CONTAINER_RUNNING, pb.CONTAINER_CREATED}
 
-        return await open_log(Path(path), options, is_running)
+        has_ended = container.phase is ContainerPhase.EXITED
+        return await open_log(Path(path), options, is_running, has_ended=has_ended)
 
     async def _was_started(self, container_id: str) -> bool:
         try:

@@ -17,16 +17,20 @@ SHORTEST_SECONDS, LONGEST_SECONDS = 0.05, 1.0
 TOGETHER_SECONDS = 0.01
 """How long lines that follow another one may wait."""
 
+LAST_SECONDS = 10.0
+"""How long a runtime may take to write the last lines of a container that has ended."""
+
 IsRunning = Callable[[], Awaitable[bool]]
 
 
-async def open_log(path: Path, options: LogOptions, is_running: IsRunning) -> LogStream:
+async def open_log(path: Path, options: LogOptions, is_running: IsRunning, *, has_ended: bool = False) -> LogStream:
     """The log of a container.
 
     Args:
         path: its file.
         options: what of it; the limit of bytes is not kept here.
         is_running: whether the container may still write.
+        has_ended: whether it is known that it does not.
 
     Raises:
         NotFound: there is no log.
@@ -38,7 +42,7 @@ async def open_log(path: Path, options: LogOptions, is_running: IsRunning) -> Lo
         raise NotFound(f"there is no log {path}") from None
     except OSError as error:
         raise Unavailable(f"the log {path} cannot be read: {error.strerror or error}") from error
-    chunks = _follow(reader, path.parent, is_running) if options.follow else _whole(reader)
+    chunks = _follow(reader, path.parent, is_running) if options.follow else _whole(reader, has_ended=has_ended)
     return LogStream(chunks=chunks, timestamped=options.timestamps, applied=frozenset({"tail", "since", "stream"}))
 
 
@@ -57,11 +61,15 @@ def _close_unwanted(opening: asyncio.Task[LogReader]) -> None:
         opening.result().close()
 
 
-async def _whole(reader: LogReader) -> AsyncGenerator[bytes]:
-    """What is there."""
+async def _whole(reader: LogReader, *, has_ended: bool) -> AsyncGenerator[bytes]:
+    """What is there; of a container that has ended, all of it."""
+    reader.is_final = has_ended
     try:
         async for piece in _pieces(reader):
             yield piece
+        if has_ended:
+            async for piece in _last_pieces(reader):
+                yield piece
         yield await asyncio.to_thread(reader.rest)
     finally:
         await asyncio.to_thread(reader.close)
@@ -72,24 +80,36 @@ async def _follow(reader: LogReader, folder: Path, is_running: IsRunning) -> Asy
     changes = watch(folder)
     pause = SHORTEST_SECONDS
     try:
-        while True:
-            runs = await is_running()  # before reading, so that the last words are not missed
+        while await is_running():
             has_changed = True
             while has_changed:
                 changes.forget()
                 read_at = _now()
                 async for piece in _pieces(reader):
                     yield piece
-                if not runs:
-                    yield await asyncio.to_thread(reader.rest)
-                    return
                 has_changed = await changes.changed(pause)
                 # Many lines that come one by one are read together; one that comes alone is read at once.
                 await asyncio.sleep(max(TOGETHER_SECONDS - (_now() - read_at), 0))
                 pause = SHORTEST_SECONDS if has_changed else min(2 * pause, LONGEST_SECONDS)
+        reader.is_final = True
+        async for piece in _last_pieces(reader):
+            yield piece
+        yield await asyncio.to_thread(reader.rest)
     finally:
         changes.close()
         await asyncio.to_thread(reader.close)
+
+
+async def _last_pieces(reader: LogReader) -> AsyncGenerator[bytes]:
+    """What is still to come of a container that has ended: runtimes say so before they have written all of its log."""
+    until = _now() + LAST_SECONDS
+    while True:
+        has_writer = await asyncio.to_thread(reader.has_writer) and _now() < until
+        async for piece in _pieces(reader):
+            yield piece
+        if not has_writer:
+            return
+        await asyncio.sleep(TOGETHER_SECONDS)
 
 
 def _now() -> float:

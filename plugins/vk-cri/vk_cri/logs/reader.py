@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from pathlib import Path
 
 from vk_core.provider import LogOptions
 from vk_cri.logs import places
 from vk_cri.logs.entries import Unpacker, stream_name
-from vk_cri.logs.files import LogFile, older_files, open_log
+from vk_cri.logs.files import LogFile, open_all, open_present, stamp_of
 
 PIECE = 256 * 1024
+
+SWITCH_SECONDS = 0.25
+"""How long a runtime may go on writing to a file when it has begun a new one."""
 
 
 class LogReader:
     """A reader of one container's log; `close` when done with it.
+
+    Attributes:
+        is_final: set when the container has ended, so that nothing is written any more.
 
     Raises:
         OSError: the log cannot be read.
@@ -26,10 +33,13 @@ class LogReader:
         self._options = options
         self._unpacker = Unpacker(options.stream, timestamps=options.timestamps)
         self._files: deque[tuple[LogFile, int]] = deque()
+        self.is_final = False
+        self._left_until = 0.0
         self._turn = threading.Lock()
-        self._present = open_log(path)
+        self._present, older = open_present(path)
+        self._newest_aside = stamp_of(path, older[-1]) if older else ""
         try:
-            self._seek()
+            self._seek(older)
         except BaseException:
             self.close()
             raise
@@ -38,6 +48,11 @@ class LogReader:
         """The next piece, which may be empty if nothing in it is wanted; None if there is no more now."""
         with self._turn:
             return self._read()
+
+    def has_writer(self) -> bool:
+        """Whether the runtime still has the present file open."""
+        with self._turn:
+            return self._present.has_writer()
 
     def rest(self) -> bytes:
         """What is behind the last end of line, when nothing more will come."""
@@ -61,11 +76,13 @@ class LogReader:
         if end:
             self._files[0] = (file, offset + end)
             return self._unpacker.unpack(data[:end])
-        if len(self._files) > 1 or self._was_put_aside():
-            return self._next_file(data)
-        return None
+        if len(self._files) == 1 and not self._was_put_aside():
+            return None
+        if not self.is_final and time.monotonic() < self._left_until:
+            return None
+        return self._next_file(data)
 
-    def _seek(self) -> None:
+    def _seek(self, older: list[Path]) -> None:
         """Find where to begin: the present file last, before it as many older ones as are wanted."""
         options = self._options
         counter = None
@@ -73,7 +90,7 @@ class LogReader:
             counter = places.LineCounter(options.tail_lines, stream_name(options.stream))
         if self._begin(self._present, counter):
             return
-        for file in older_files(self._path, self._present):
+        for file in open_all(reversed(older)):
             if self._begin(file, counter):
                 return
 
@@ -92,9 +109,14 @@ class LogReader:
             return False
         if inode == self._present.inode:
             return False
-        successor = open_log(self._path)
-        self._files.append((successor, 0))
-        self._present = successor
+        present, older = open_present(self._path)
+        since = [path for path in older if stamp_of(self._path, path) > self._newest_aside]
+        # The first of them is the file that was the present one until now; it may have been packed meanwhile.
+        self._files.extend((file, 0) for file in open_all(since[1:]))
+        self._files.append((present, 0))
+        self._present = present
+        self._left_until = time.monotonic() + SWITCH_SECONDS
+        self._newest_aside = stamp_of(self._path, since[-1]) if since else self._newest_aside
         return True
 
     def _next_file(self, rest: bytes) -> bytes:

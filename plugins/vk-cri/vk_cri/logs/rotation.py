@@ -33,11 +33,11 @@ async def rotate_if_large(path: Path, reopen: Reopen, *, max_bytes: int, max_fil
         OSError: files cannot be packed, renamed or removed.
         Exception: what `reopen` raises.
     """
-    if not await asyncio.to_thread(_is_larger, path, max_bytes):
+    aside = path.with_name(f"{path.name}.{stamp()}")
+    if not await asyncio.to_thread(_is_larger, path, max_bytes, aside):
         return False
     # One place is for the present file, one for what it is renamed to.
     await asyncio.to_thread(_tidy, path, max(max_files - 2, 0))
-    aside = path.with_name(f"{path.name}.{dt.datetime.now(dt.UTC):%Y%m%d-%H%M%S}")
     await asyncio.to_thread(path.rename, aside)
     try:
         await reopen()
@@ -47,9 +47,15 @@ async def rotate_if_large(path: Path, reopen: Reopen, *, max_bytes: int, max_fil
     return True
 
 
-def _is_larger(path: Path, max_bytes: int) -> bool:
+def stamp() -> str:
+    """What a file that is put aside now is called, behind the name of the log: as with kubelet, to the second."""
+    return f"{dt.datetime.now(dt.UTC):%Y%m%d-%H%M%S}"
+
+
+def _is_larger(path: Path, max_bytes: int, aside: Path) -> bool:
+    """Whether a log is to be rotated; not twice in a second, which would destroy what was put aside first."""
     try:
-        return path.stat().st_size > max_bytes
+        return path.stat().st_size > max_bytes and not aside.exists()
     except FileNotFoundError:
         return False
 
