@@ -64,6 +64,8 @@ def test_a_mandatory_object_that_is_missing_is_waited_for_and_healed_within_a_se
     assert waiting(either)["message"] == f'{kind.lower()} "settings" not found'
     long_kind = {"configMap": "ConfigMap", "secret": "Secret"}[kind]
     until(lambda: f"Mandatory{long_kind}NotFound" in reasons(either))
+    (event,) = either.get("events", "--field-selector", f"reason=Mandatory{long_kind}NotFound")["items"]
+    assert event["involvedObject"]["fieldPath"] == "spec.containers{main}"
     put(either, config_map("settings") if kind == "configMap" else secret("settings", {}))
     until(lambda: "couldn't find key" in waiting(either).get("message", ""))
     until(lambda: f"Mandatory{long_kind}KeyNotFound" in reasons(either))

@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterable
 
 from vk_core.aio.tasks import run_together
 from vk_core.api.node import Node
-from vk_core.api.pod import Pod
 from vk_core.kube.client import KubeClient
-from vk_core.materials.origin import Sources
+from vk_core.materials.origin import Sources, Tell
 from vk_core.materials.service import ClusterNetwork, MaterialsService
 from vk_core.materials.sources.bundles import BundleStore
 from vk_core.materials.sources.services import ServiceStore
@@ -23,7 +22,7 @@ class NodeMaterials:
         client: the API server.
         node: the node as it is at the moment.
         network: how pods find others by name.
-        tell: takes a warning about a pod: its reason and its message.
+        tell: takes warnings about pods.
 
     Attributes:
         service: what providers ask.
@@ -35,7 +34,7 @@ class NodeMaterials:
         *,
         node: Callable[[], Node],
         network: ClusterNetwork,
-        tell: Callable[[Pod, str, str], None],
+        tell: Tell,
     ) -> None:
         self._client = client
         self.service = MaterialsService(self._connect, node=node, network=network, tell=tell)

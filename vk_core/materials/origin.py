@@ -11,8 +11,16 @@ from typing import Protocol
 
 from vk_core.api.core import Service
 from vk_core.api.pod import Pod
-from vk_core.materials.objects import Absent, KeyedObject, Ref, Unreadable
+from vk_core.materials.objects import Absent, KeyedObject, Notice, Ref, Unreadable
 from vk_core.materials.volumes.content import BundleSpec, TokenSpec
+
+
+class Tell(Protocol):
+    """Takes warnings about pods."""
+
+    def __call__(self, pod: Pod, notice: Notice, container_name: str, /) -> None:
+        """Have a warning told about a pod, or about a container of it if the name is not empty."""
+        ...
 
 
 class Objects(Protocol):

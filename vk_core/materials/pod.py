@@ -14,7 +14,7 @@ from vk_core.materials.environment.resolution import env_files_of, resolve_envir
 from vk_core.materials.environment.services import needs_services
 from vk_core.materials.network.files import network_files, network_notices
 from vk_core.materials.objects import CONFIG_ERROR, FAILED_MOUNT, Notice, PodFacts, Ref, container_failed
-from vk_core.materials.origin import Sources
+from vk_core.materials.origin import Sources, Tell
 from vk_core.materials.pullsecrets import pull_credentials
 from vk_core.materials.references import environment_references, references_of, volume_references
 from vk_core.materials.volumes.content import TokenSpec, bundles_of, tokens_of, volume_content
@@ -33,7 +33,7 @@ class Desk(Protocol):
     """What the materials of a pod need of the service that they belong to."""
 
     sources: Sources
-    tell: Callable[[Pod, str, str], None]
+    tell: Tell
     wake: Callable[[str], None]
 
     def facts(self, pod: Pod, pod_ips: Sequence[str] = (), *, machine: bool = False) -> PodFacts:
@@ -75,7 +75,7 @@ class HeldPod:
         resolved = resolve_environment(
             container, self._desk.facts(self.pod, pod_ips), self._desk.sources.objects.lookup, services, env_files
         )
-        self._tell(resolved.notices)
+        self._tell(resolved.notices, container_name)
         if resolved.environment is None:
             raise self._missing(resolved.missing, CONFIG_ERROR, container_name)
         return resolved.environment
@@ -221,9 +221,9 @@ class HeldPod:
                 return container
         raise NotFound(f'container "{name}" in pod "{self.pod.metadata.name}" does not exist')
 
-    def _tell(self, notices: Iterable[Notice]) -> None:
+    def _tell(self, notices: Iterable[Notice], container_name: str = "") -> None:
         for notice in notices:
-            self._desk.tell(self.pod, notice.reason, notice.message)
+            self._desk.tell(self.pod, notice, container_name)
 
     def _tell_once(self, notices: Iterable[Notice]) -> None:
         """Tell what was not told before: volumes are asked for on every change, and the rest is as it was."""

@@ -16,7 +16,7 @@ from vk_core.api.pod import Pod
 from vk_core.materials.environment.services import service_variables
 from vk_core.materials.machine import MachineFile
 from vk_core.materials.objects import PodFacts
-from vk_core.materials.origin import Sources
+from vk_core.materials.origin import Sources, Tell
 from vk_core.materials.pod import HeldPod
 from vk_core.provider.protocol import OWNER_ANNOTATION
 
@@ -45,7 +45,7 @@ class MaterialsService:
         connect: makes the sources; is given what to call with the UIDs of the pods that a change concerns.
         node: the node as it is at the moment.
         network: how pods find others by name.
-        tell: takes a warning about a pod: its reason and its message.
+        tell: takes warnings about pods.
 
     Attributes:
         tell: the same.
@@ -58,7 +58,7 @@ class MaterialsService:
         *,
         node: Callable[[], Node],
         network: ClusterNetwork,
-        tell: Callable[[Pod, str, str], None],
+        tell: Tell,
     ) -> None:
         self.tell = tell
         self.wake: Callable[[str], None] = lambda _uid: None

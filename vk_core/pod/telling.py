@@ -25,7 +25,3 @@ class PodTeller:
     def record(self, pod: Pod, reason: str, message: str, *, warning: bool = False, container_name: str = "") -> None:
         """Have an event told about a pod or one of its containers."""
         self.recorder.record(reference(pod, container_name), reason, message, warning=warning)
-
-    def warn(self, pod: Pod, reason: str, message: str) -> None:
-        """Have a warning told about a pod."""
-        self.record(pod, reason, message, warning=True)

@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from vk_core.aio.tasks import run_together, run_until_done
 from vk_core.api.node import Node
+from vk_core.api.pod import Pod
 from vk_core.errors import VirtualKubeletError
 from vk_core.kube.client import KubeClient
 from vk_core.kubelet.backend import KubeletBackend
@@ -17,6 +19,7 @@ from vk_core.kubelet.health import Check, Health
 from vk_core.kubelet.metrics.node import node_metrics
 from vk_core.kubelet.server import CLOSE_SECONDS
 from vk_core.materials.cluster import NodeMaterials
+from vk_core.materials.objects import Notice
 from vk_core.materials.service import ClusterNetwork, MaterialsService
 from vk_core.node.controller import NodeController
 from vk_core.node.lease import NodeLease
@@ -192,7 +195,7 @@ class VirtualNode:
         network = ClusterNetwork(
             domain=options.cluster_domain, dns=options.cluster_dns, resolv_conf=options.resolv_conf
         )
-        return NodeMaterials(client, node=node, network=network, tell=teller.warn)
+        return NodeMaterials(client, node=node, network=network, tell=partial(_tell, teller))
 
     def _pods(
         self,
@@ -273,6 +276,10 @@ class VirtualNode:
             max_pods=options.max_pods,
             declared_features=(EXTEND_WEBSOCKETS,),
         )
+
+
+def _tell(teller: PodTeller, pod: Pod, notice: Notice, container_name: str) -> None:
+    teller.record(pod, notice.reason, notice.message, warning=True, container_name=container_name)
 
 
 def health_of(pods: PodController) -> Health:

@@ -10,7 +10,7 @@ from vk_core.api.core import Service
 from vk_core.api.node import Node, NodeAddress, NodeStatus
 from vk_core.api.pod import Pod
 from vk_core.errors import VirtualKubeletError
-from vk_core.materials.objects import Absent, KeyedObject, Ref
+from vk_core.materials.objects import Absent, KeyedObject, Notice, Ref
 from vk_core.materials.origin import Sources
 from vk_core.materials.service import ClusterNetwork, MaterialsService, unmarked
 from vk_core.materials.volumes.content import BundleSpec, TokenSpec
@@ -91,8 +91,8 @@ class FixedMaterials:
         self._tokens = {key: token for key, token in self._tokens.items() if key[0] != pod.metadata.uid}
         self._changed((pod.metadata.uid,))
 
-    def _note(self, pod: Pod, reason: str, message: str) -> None:
-        self.notices.append((pod.metadata.name, reason, message))
+    def _note(self, pod: Pod, notice: Notice, _container_name: str) -> None:
+        self.notices.append((pod.metadata.name, notice.reason, notice.message))
 
     def _put(self, ref: Ref, values: Values, type: str = "") -> None:
         data = {key: value.encode() if isinstance(value, str) else value for key, value in values.items()}
@@ -139,6 +139,11 @@ def show(pod: Pod) -> None:
     """Tell the materials of whatever provider has the pod about a new state of it, as core does before an update."""
     for materials in tuple(_MADE):
         materials.change(pod)
+
+
+def has_been_told(pod: Pod, reason: str) -> bool:
+    """Whether there was a warning of this reason about a pod, whatever provider has it."""
+    return any(notice[:2] == (pod.metadata.name, reason) for made in tuple(_MADE) for notice in made.notices)
 
 
 class _Objects:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,12 @@ async def test_containers_share_the_volumes_of_their_pod(machine: Machine) -> No
     await machine.until(lambda status: all(one.state.running for one in status.container_statuses))
     await shows(machine, pod, "echo hello > data/file; echo mine > file")
     assert await shows(machine, pod, "cat data/file; ls", container="other") == "hello\ndata\ndev\netc\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="groups can only be given by root")
+async def test_a_part_of_a_volume_belongs_to_the_group_that_the_pod_asks_for(machine: Machine) -> None:
+    pod = await mounted(machine, security_context=PodSecurityContext(fs_group=4711))
+    assert await shows(machine, pod, "stat -Lc %g etc/app/color etc/one/color") == "4711\n4711\n"
 
 
 async def test_a_path_of_the_machine_is_mounted_as_a_link(machine: Machine, tmp_path: Path) -> None:

@@ -100,6 +100,9 @@ def _copy(source: Path, target: Path) -> None:
         shutil.copytree(source, target)
     else:
         shutil.copy(source, target)
+        about = source.stat()
+        with contextlib.suppress(PermissionError):  # it is ours then, and so are the processes
+            os.chown(target, about.st_uid, about.st_gid)
 
 
 def _link(mount: HostMount, target: Path) -> None:

@@ -134,6 +134,15 @@ async def test_a_pod_waits_for_what_it_refers_to(fields: dict[str, Any]) -> None
     assert (pod.status.phase, pod.status.pod_ip) == ("Running", "10.88.0.1")
 
 
+async def test_a_pod_whose_sub_path_makes_no_sense_waits() -> None:
+    mount = VolumeMount(name="settings", mount_path="/x", sub_path_expr="$(NOT_THERE)")
+    materials = make_materials(config_maps={"settings": SETTINGS})
+    shell = Shell(materials, volumes=VOLUMES[:1], container=make_container(volume_mounts=(mount,)))
+    with pytest.raises(MaterialMissing) as missing:
+        await shell.provider.create_pod(shell.pod)
+    assert missing.value.reason == "CreateContainerConfigError"
+
+
 async def test_tokens_are_fetched_only_for_those_who_look_at_them() -> None:
     materials = Asked(make_materials(config_maps={"settings": SETTINGS}, secrets={"keys": {}}))
     shell = Shell(materials, container=make_container(volume_mounts=MOUNTS), volumes=VOLUMES)

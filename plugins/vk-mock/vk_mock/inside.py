@@ -44,18 +44,26 @@ async def check_materials(pod: Pod, materials: Materials) -> None:
         MaterialMissing: something is not there yet.
     """
     spec = pod.spec
-    referring = [
-        container.name
-        for container in (*spec.init_containers, *spec.containers, *spec.ephemeral_containers)
-        if container.env_from or any(variable.value_from for variable in container.env)
-    ]
+    everyone = (*spec.init_containers, *spec.containers, *spec.ephemeral_containers)
+    referring = [container for container in everyone if _refers(container)]
     if not (spec.volumes or referring):
         return
     found = materials.of(pod)
     if spec.volumes:
         await found.volumes(tokens=False)
-    for name in referring:
-        await found.environment(name)
+    for container in referring:
+        environment = await found.environment(container.name)
+        if container.volume_mounts:
+            found.mounts(container.name, environment)
+
+
+def _refers(container: Container) -> bool:
+    """Whether anything of a container can only be known by asking."""
+    return bool(
+        container.env_from
+        or any(variable.value_from for variable in container.env)
+        or any(mount.sub_path_expr for mount in container.volume_mounts)
+    )
 
 
 class Inside:

@@ -31,6 +31,7 @@ class ContractBase:
         longest_step: how long the event loop may stand still.
         keeps_pods: whether pods outlive the provider's process, so that a second provider finds them.
         log_lines: what the container of `logging_pod` writes.
+        held_bytes: how much of a command's input may be on its way while the client does not read the output.
         closed_port: a port where nothing listens, if the provider can tell.
     """
 
@@ -42,6 +43,7 @@ class ContractBase:
     longest_step = dt.timedelta(seconds=0.1)
     keeps_pods = False
     log_lines: tuple[str, ...] = ("first line", "second line", "third line")
+    held_bytes = 4 * 1024 * 1024
     closed_port: int | None = None
 
     @pytest.fixture

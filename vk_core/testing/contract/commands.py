@@ -16,8 +16,6 @@ from vk_core.testing.harness import ProviderUnderTest, fail
 
 _METHOD = "run_in_container"
 _NOT_STARTED = (126, 127)
-_MUCH = 8 * 1024 * 1024
-_HELD = 4 * 1024 * 1024
 
 
 class CommandsContract(ContractBase):
@@ -49,14 +47,14 @@ class CommandsContract(ContractBase):
     async def test_a_command_waits_for_a_client_that_does_not_read(self, subject: ProviderUnderTest) -> None:
         client = ContainerClient(stdin=True)
         client.look_away()
-        client.send(bytes(_MUCH))
+        client.send(bytes(2 * self.held_bytes))
         client.end()
         running = asyncio.create_task(self._run(subject, await self._running(subject), ("cat",), client))
         await asyncio.wait([running], timeout=self.settle.total_seconds())
-        taken = _MUCH - client.unread
+        taken = 2 * self.held_bytes - client.unread
         client.look_again()
         await running
-        if taken > _HELD:
+        if taken > self.held_bytes:
             fail(_METHOD, f"took {taken} bytes of input although the client does not read; expected it to wait")
 
     async def test_a_command_gets_a_terminal_when_asked(self, subject: ProviderUnderTest) -> None:

@@ -21,9 +21,11 @@ from vk_core.testing.builders import make_container
 from vk_core.testing.clients import ContainerClient
 from vk_core.testing.contract.base import ContractBase, not_applicable
 from vk_core.testing.harness import ProviderUnderTest, fail
+from vk_core.testing.materials import has_been_told
 from vk_core.testing.validity import all_statuses, is_running
 
 _KINDS = frozenset(Volume.__struct_encode_fields__) - {"name"}
+_FAILED_MOUNT = "FailedMount"
 _NOWHERE = "there-is-no-such-config-map"
 _NAME = DownwardAPIVolumeFile(path="name", field_ref=ObjectFieldSelector(field_path="metadata.name"))
 _POD_INFO = Volume(name="pod-info", downward_api=DownwardAPIVolumeSource(items=(_NAME,)))
@@ -80,7 +82,8 @@ class MaterialsContract(ContractBase):
             fail("create_pod", f"raised {type(error).__name__} for missing {what}, expected MaterialMissing")
 
         def is_decided(status: PodStatus | None) -> bool:
-            return status is not None and (is_running(status) or _waits(status))
+            # A kubelet shows a pod that waits for its volumes as one that is being created, and tells an event.
+            return status is not None and (is_running(status) or _waits(status) or has_been_told(pod, _FAILED_MOUNT))
 
         sentence = f"neither ran nor said in its status that it waits for its {what}"
         status = await subject.until(pod, is_decided, "create_pod", sentence)
