@@ -20,7 +20,7 @@ from vk_core.api.container import (
     VolumeDevice,
     VolumeMount,
 )
-from vk_core.api.pod import HostAlias, Pod
+from vk_core.api.pod import HostAlias, Pod, PodSecurityContext
 from vk_core.api.podkey import PodKey
 from vk_core.api.podstatus import ContainerStatus, PodStatus
 from vk_core.api.volumes import (
