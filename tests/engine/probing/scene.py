@@ -86,7 +86,9 @@ class Scene:
         return BEGIN + dt.timedelta(seconds=asyncio.get_running_loop().time())
 
     def _note(self, uid: str, container_id: str, results: ProbeResults) -> None:
-        assert (uid, container_id) == (UID, "id")
+        if container_id != "id":
+            return
+        assert uid == UID
         self.told.append((round(asyncio.get_running_loop().time(), 3), results))
 
     def follow(self, *, started: float = 0.0, was: ProbeResults | None = None) -> None:

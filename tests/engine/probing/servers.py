@@ -13,7 +13,10 @@ from typing import Any
 
 from h2.config import H2Configuration
 from h2.connection import H2Connection
+from h2.errors import ErrorCodes
 from h2.events import DataReceived, RequestReceived, StreamEnded
+
+FRAME_BYTES = 1 << 14
 
 FINE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -85,6 +88,7 @@ class HealthServer:
         head: headers before.
         speaks: whether it says anything.
         asked: headers and message of each call.
+        resets: whether it breaks calls off.
         refusals: how many connections it closes at first.
     """
 
@@ -93,6 +97,7 @@ class HealthServer:
     head: dict[str, str] = field(default_factory=lambda: {":status": "200", "content-type": "application/grpc"})
     speaks: bool = True
     asked: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    resets: bool = False
     refusals: int = 0
     port: int = 0
 
@@ -128,8 +133,12 @@ class HealthServer:
         if not self.trailers:
             frames.send_headers(number, list(self.head.items()), end_stream=True)
             return
+        if self.resets:
+            frames.reset_stream(number, ErrorCodes.INTERNAL_ERROR)
+            return
         frames.send_headers(number, list(self.head.items()))
-        frames.send_data(number, self.body)
+        for start in range(0, len(self.body), FRAME_BYTES):
+            frames.send_data(number, self.body[start : start + FRAME_BYTES])
         frames.send_headers(number, list(self.trailers.items()), end_stream=True)
 
 

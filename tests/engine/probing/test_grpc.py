@@ -82,6 +82,26 @@ async def test_a_call_that_fails_is_told_in_kubelets_words(status: str, message:
     assert await outcome_of(server) == failed(words)
 
 
+@pytest.mark.parametrize(
+    ("server", "words"),
+    [
+        pytest.param(
+            HealthServer(body=b"\1\0\0\0\2\x08\x01"),
+            "code = Internal desc = grpc: failed to unmarshal the received message: the message is compressed",
+            id="compressed",
+        ),
+        pytest.param(HealthServer(body=bytes(1 << 15)), "code = Internal desc = the answer is too long", id="too long"),
+        pytest.param(
+            HealthServer(resets=True), "code = Unavailable desc = stream terminated by RST_STREAM", id="reset"
+        ),
+    ],
+)
+async def test_an_answer_that_is_none_has_failed(server: HealthServer, words: str) -> None:
+    outcome = await outcome_of(server)
+    assert outcome.finding is Finding.FAILURE
+    assert outcome.text.startswith(f"error: health rpc probe failed: rpc error: {words}")
+
+
 async def test_a_web_server_is_no_health_service() -> None:
     server = HealthServer(head={":status": "404", "content-type": "text/plain"}, trailers={})
     outcome = await outcome_of(server)

@@ -82,6 +82,11 @@ def test_a_server_that_hangs_has_failed_in_time_and_leaves_nothing_behind(where:
             b"HTTP/1.1 200\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n", succeeded("hi"), id="chunks"
         ),
         pytest.param(b"HTTP/1.1 103 Early Hints\r\n\r\n" + FINE, succeeded("ok"), id="early hints"),
+        pytest.param(
+            b"HTTP/1.1 103 Early Hints\r\nLocation: /early\r\n\r\nHTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n",
+            Outcome(Finding.WARNING, "Probe terminated redirects, Response body: "),
+            id="hints are no redirect",
+        ),
         pytest.param(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 20_000, succeeded("x" * 10_240), id="long"),
         pytest.param(
             b"HTTP/1.1 503 No\r\nContent-Length: 6\r\n\r\nsecret",

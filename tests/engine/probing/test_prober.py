@@ -14,7 +14,7 @@ from vk_core.api.container import EnvVar, ExecAction, Probe
 from vk_core.engine.deciding.memory import ProbeResults
 from vk_core.engine.probing.attempts import Subject
 from vk_core.engine.probing.outcomes import Outcome, succeeded
-from vk_core.testing import virtual_time
+from vk_core.testing import make_container, make_pod, virtual_time
 
 
 @virtual_time
@@ -302,6 +302,32 @@ async def test_a_try_that_goes_wrong_itself_is_repeated_and_then_counts_for_noth
     assert scene.commands.times("alive") == [10, 20, 20, 20]
     assert scene.messages() == ["Liveness probe errored and resulted in unknown state: the runtime is away"]
     assert scene.told == [(10, ProbeResults(liveness=True))]
+
+
+@virtual_time
+async def test_a_try_that_goes_wrong_at_first_is_not_told() -> None:
+    scene = Scene(readiness_probe=probe("ready"))
+    scene.commands.broken.add("ready")
+    async with scene.running():
+        scene.follow()
+        await until(0.5)
+        scene.commands.broken.clear()
+        await until(2)
+    assert scene.messages() == []
+    assert scene.told == [(1, ProbeResults(readiness=True))]
+
+
+@virtual_time
+async def test_what_is_due_earlier_than_what_was_waited_for_is_not_late() -> None:
+    scene = Scene(liveness_probe=probe("alive", period_seconds=60))
+    other = make_container("other", readiness_probe=probe("ready"))
+    async with scene.running():
+        scene.follow()
+        await until(3)
+        scene.prober.follow(make_pod(), other, "other", pod_ip="10.0.0.6", started_at=scene.now())
+        await until(4)
+        scene.prober.forget("other")
+    assert scene.commands.ran[0] == (3.001, "ready")
 
 
 @virtual_time

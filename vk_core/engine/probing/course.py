@@ -78,8 +78,6 @@ def opening(kind: Kind, probe: Probe, moment: Moment, *, is_good: bool) -> Openi
     """
     period = period_seconds(probe)
     delayed = moment.started_at + probe.initial_delay_seconds
-    if moment.passed_at is not None:
-        delayed = max(delayed, moment.passed_at)
     if kind is Kind.LIVENESS or is_good:
         regular = max(delayed, moment.started_at + period, (moment.passed_at or -NEVER) + period)
         if regular < moment.now:
