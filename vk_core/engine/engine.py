@@ -181,17 +181,23 @@ class PodEngine:
         self._keep(pod).stop(grace_period_seconds)
 
     async def get_pod(self, key: PodKey) -> Pod:
-        """The pod with its present status."""
-        return self._find(key).with_status()
+        """The pod with its present status; of one that nobody keeps, what the runtime knows."""
+        keeper = self._keepers.get(key.uid)
+        if keeper is not None:
+            return keeper.with_status()
+        found = by_pod(await self.runtime.pod_snapshot(key.uid)).get(key.uid)
+        if found is None:
+            raise NotFound(f"the runtime has nothing of the pod {key} with UID {key.uid}")
+        return pod_of(key.uid, found, self._runtime_name)
 
     async def get_pod_status(self, key: PodKey) -> PodStatus:
         """The present status."""
-        return self._find(key).with_status().status
+        return (await self.get_pod(key)).status
 
     async def get_pods(self) -> Sequence[Pod]:
         """All pods that are kept, and those that the runtime has besides."""
         found = by_pod(await self.runtime.snapshot())
-        others = [pod_of(uid, pod) for uid, pod in found.items() if uid not in self._keepers]
+        others = [pod_of(uid, pod, self._runtime_name) for uid, pod in found.items() if uid not in self._keepers]
         return [*(keeper.with_status() for keeper in self._keepers.values()), *others]
 
     def mountable_volumes(self) -> Collection[str]:
@@ -268,6 +274,10 @@ class PodEngine:
         if keeper is not None:
             keeper.note_probes(container_id, results)
 
+    @property
+    def _runtime_name(self) -> str:
+        return self._tools.runtime_name if self._tools is not None else ""
+
     def _name_of(self, uid: str) -> str:
         keeper = self._keepers.get(uid)
         return str(PodKey.of(keeper.pod)) if keeper is not None else uid
@@ -289,7 +299,7 @@ class PodEngine:
         return instances[0]
 
 
-def pod_of(uid: str, found: ObservedPod) -> Pod:
+def pod_of(uid: str, found: ObservedPod, runtime_name: str) -> Pod:
     """A pod as the runtime knows it: who it is, whose, and which of its containers run."""
     sandbox = found.sandbox
     newest = [instances[0] for instances in found.containers.values()]
@@ -300,11 +310,11 @@ def pod_of(uid: str, found: ObservedPod) -> Pod:
         uid=uid,
         annotations={OWNER_ANNOTATION: sandbox.annotations.get(identity.OWNER_MARK, "") if sandbox is not None else ""},
     )
-    statuses = tuple(_status_of(one) for one in newest)
+    statuses = tuple(_status_of(one, runtime_name) for one in newest)
     return Pod(metadata=metadata, status=PodStatus(phase="Running", container_statuses=statuses))
 
 
-def _status_of(container: RuntimeContainer) -> ContainerStatus:
+def _status_of(container: RuntimeContainer, runtime_name: str) -> ContainerStatus:
     if container.phase is ContainerPhase.EXITED:
         ended = ContainerStateTerminated(exit_code=container.exit_code or 0, finished_at=container.finished_at)
         state = ContainerState(terminated=ended)
@@ -313,6 +323,8 @@ def _status_of(container: RuntimeContainer) -> ContainerStatus:
     return ContainerStatus(
         name=container.labels.get(identity.CONTAINER_NAME, ""),
         image=container.image,
+        image_id=container.image_id,
+        container_id=f"{runtime_name}://{container.id}",
         restart_count=restart_count(container),
         state=state,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,6 +24,7 @@ class TestCri(ProviderContract):
     image = BUSYBOX
     other_image = "registry.example/test/by-number:1"
     closed_port = 9
+    held_bytes = 32 << 20  # what fits into sockets and pipes on the way and back
     keeps_pods = True
 
     @pytest.fixture
@@ -35,6 +37,9 @@ class TestCri(ProviderContract):
         )
         materials = make_materials()
         return lambda: CriProvider(make_context(settings, materials=materials))
+
+    def pod(self, name: str = "web", **fields: Any) -> Pod:
+        return super().pod(name, **{"termination_grace_period_seconds": 2, **fields})
 
     def echoing_pod(self) -> tuple[Pod, int]:
         return make_pod("echo", containers=(make_container(image=self.image, command=ECHO),)), PORT

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from vk_core.aio.backoff import Backoff
 from vk_core.api.container import Container
-from vk_core.api.meta import Time, utc_now
+from vk_core.api.meta import Time
 from vk_core.api.pod import Pod
 from vk_core.api.podstatus import PodStatus
 from vk_core.engine.configuration.errors import ConfigurationError
@@ -37,11 +37,12 @@ SANDBOX_RETRY = Backoff(first_seconds=1.0, limit_seconds=60.0)
 """Between two tries to make a sandbox."""
 
 CLEAR_RETRY = Backoff(first_seconds=1.0, limit_seconds=60.0)
+MOUNT_RETRY = Backoff(first_seconds=1.0, limit_seconds=60.0)
 
-SANDBOX, STARTS, REMOVES, STOP_SANDBOXES, RESIZES, CLEAR = (
-    "sandbox",
-    "starts",
-    "removes",
+MAKING = SANDBOX, MOUNT, STARTS, REMOVES = "sandbox", "mount", "starts", "removes"
+"""What adds to a pod, or takes from it while it goes on: over before the pod is cleared away."""
+
+STOP_SANDBOXES, RESIZES, CLEAR = (
     "sandboxes",
     "resizes",
     "clear",
@@ -65,11 +66,13 @@ class PodKeeper:
     def __init__(self, pod: Pod, tools: Tools, *, report: Callable[[Pod], None], gone: Callable[[str], None]) -> None:
         self.pod = pod
         self.uid = pod.metadata.uid
-        self.memory = PodMemory(runtime_name=tools.runtime_name, host_ips=tools.host_ips, accepted_at=utc_now())
+        self.memory = PodMemory(
+            runtime_name=tools.runtime_name, host_ips=tools.host_ips, accepted_at=tools.now().replace(microsecond=0)
+        )
         self._tools = tools
         self._report = report
         self._gone = gone
-        self._ground = PodGround(tools, pod)
+        self._ground = PodGround(tools, pod, changed=self.materials_changed)
         self._starter = ContainerStarter(tools, self._ground, self.memory)
         self._operations = Operations(
             lambda: tools.wake(self.uid), tools.log, f"{pod.metadata.namespace}/{pod.metadata.name}"
@@ -78,13 +81,14 @@ class PodKeeper:
         self._told_back_offs: dict[str, Time] = {}
         self._sandbox_failures = 0
         self._clear_failures = 0
+        self._mount_failures = 0
         self._looking = asyncio.Lock()
 
     def with_status(self) -> Pod:
         """The pod with the status that was found last; before the first look, as it was known or as it begins."""
         status = self.memory.reported or self.pod.status
         if not status.phase:
-            status = pod_status(self.pod, ObservedPod(self.uid, (), {}), self.memory, utc_now_exactly())
+            status = pod_status(self.pod, ObservedPod(self.uid, (), {}), self.memory, self._tools.now())
         return replace(self.pod, status=status)
 
     def update(self, pod: Pod) -> None:
@@ -96,7 +100,7 @@ class PodKeeper:
         """Begin to end it; asked again it only gets quicker."""
         known = self.memory.termination
         if known is None or grace_period_seconds < known.grace_period_seconds:
-            self.memory.termination = Termination(utc_now_exactly(), grace_period_seconds)
+            self.memory.termination = Termination(self._tools.now(), grace_period_seconds)
             self._tools.wake(self.uid)
 
     def note_probes(self, container_id: str, results: ProbeResults) -> None:
@@ -108,7 +112,7 @@ class PodKeeper:
         """Something that the pod refers to has changed: no reason to wait any longer for what was missing."""
         failures = self.memory.failures
         for name in [name for name, failure in failures.items() if failure.reason == CONFIG_ERROR]:
-            failures[name] = failures[name]._replace(retry_at=utc_now())
+            failures[name] = failures[name]._replace(retry_at=self._tools.now())
         self.memory.sandbox_retry_at = None
         self._tools.wake(self.uid)
 
@@ -119,7 +123,7 @@ class PodKeeper:
 
     async def _look(self) -> float | None:
         observed = await self._observed()
-        now = utc_now_exactly()
+        now = self._tools.now()
         wanted = plan(self.pod, observed, self.memory, now)
         self._carry_out(wanted, observed)
         self._probe(observed)
@@ -140,7 +144,7 @@ class PodKeeper:
             snapshot = await self._tools.runtime.pod_snapshot(self.uid)
             observed = by_pod(snapshot).get(self.uid) or ObservedPod(self.uid, (), {})
             self.memory.forget(observed)
-            await read_messages(self._tools, self._ground.volumes, observed, self.memory)
+            await read_messages(self._tools, self._ground.volumes, observed, self.memory, self.pod.status)
             if self._operations.ended == ended:
                 return observed
 
@@ -158,11 +162,30 @@ class PodKeeper:
             sandbox = wanted.sandbox
             begin(SANDBOX, lambda: self._make_sandbox(sandbox))
         if wanted.over:
-            self._operations.cancel(STARTS)  # a slow pull holds up no end
+            self._give_up()
         elif wanted.starts:
             begin(STARTS, lambda: self._starter.start_all(self.pod, wanted.starts, observed))
+        elif observed.runs and self._ground.volumes is None:
+            begin(MOUNT, self._mount)  # after a restart of virtual-kubelet, for changes of volumes to arrive
         if wanted.resizes:
             begin(RESIZES, lambda: self._resize(wanted.resizes))
+
+    def _give_up(self) -> None:
+        """A slow pull or a volume that is not there holds up no end; what the runtime has begun is waited for."""
+        self._operations.cancel(STARTS)
+        self._operations.cancel(MOUNT)
+        if self._ground.is_mounting:
+            self._operations.cancel(SANDBOX)
+
+    async def _mount(self) -> None:
+        try:
+            await self._ground.mount()
+        except ProviderError as error:
+            self._mount_failures += 1
+            self._tools.log.debug("the volumes of %s cannot be followed: %s", self.pod.metadata.name, error)
+            await asyncio.sleep(MOUNT_RETRY.delay_seconds(self._mount_failures))
+        else:
+            self._mount_failures = 0
 
     def _begin_stop(self, stop: Stop, observed: ObservedPod) -> None:
         self.memory.note_stopping(stop)
@@ -202,7 +225,7 @@ class PodKeeper:
         except ProviderError as error:
             self._sandbox_failures += 1
             delay = SANDBOX_RETRY.delay_seconds(self._sandbox_failures)
-            self.memory.sandbox_retry_at = utc_now_exactly() + dt.timedelta(seconds=delay)
+            self.memory.sandbox_retry_at = self._tools.now() + dt.timedelta(seconds=delay)
             if isinstance(error, ConfigurationError):
                 self._tools.events.record(self.pod, error.reason, str(error), warning=True)
             elif not isinstance(error, MaterialMissing):
@@ -253,26 +276,29 @@ class PodKeeper:
     def _end(self, observed: ObservedPod) -> None:
         """Nothing of the pod runs any more: take away what is not needed, and all of it if the pod was deleted."""
         self._tools.prober.forget_pod(self.uid)
+        if any(name in self._operations for name in MAKING):
+            return  # looked at again when that is over
         if self.memory.termination is not None:
             self._operations.begin(CLEAR, lambda: self._clear(observed))
         elif self._ground.volumes is not None:
-            self._operations.begin(CLEAR, self._ground.unmount)
+            self._operations.begin(CLEAR, lambda: self._clear(None))
 
-    async def _clear(self, observed: ObservedPod) -> None:
+    async def _clear(self, observed: ObservedPod | None) -> None:
+        """Take everything away, or only the volumes of a pod that is still shown."""
         try:
-            await self._ground.clear(self.pod, observed)
+            if observed is None:
+                await self._ground.unmount()
+            else:
+                await self._ground.clear(self.pod, observed)
         except ProviderError as error:
             self._clear_failures += 1
             delay = CLEAR_RETRY.delay_seconds(self._clear_failures)
             self._tools.log.warning("what is left of %s cannot be removed: %s", self.pod.metadata.name, error)
             await asyncio.sleep(delay)
         else:
-            self._gone(self.uid)
-
-
-def utc_now_exactly() -> Time:
-    """The wall clock with fractions of a second, which deadlines need."""
-    return dt.datetime.now(dt.UTC)
+            self._clear_failures = 0
+            if observed is not None:
+                self._gone(self.uid)
 
 
 async def _each(ids: tuple[str, ...], act: Callable[[str], object]) -> None:

@@ -7,6 +7,7 @@ import contextlib
 import os
 from pathlib import Path
 
+from vk_core.api.podstatus import PodStatus
 from vk_core.engine import identity
 from vk_core.engine.deciding.memory import PodMemory
 from vk_core.engine.doing.starts import termination_log
@@ -22,14 +23,36 @@ TAIL_LINES = 80
 TAIL_BYTES = 2048
 
 
-async def read_messages(tools: Tools, volumes: PodVolumes | None, observed: ObservedPod, memory: PodMemory) -> None:
-    """Note the messages of all containers that have ended and were not looked at yet."""
+async def read_messages(
+    tools: Tools, volumes: PodVolumes | None, observed: ObservedPod, memory: PodMemory, known: PodStatus
+) -> None:
+    """Note the messages of all containers that have ended and were not looked at yet.
+
+    Args:
+        tools: what everything is done with.
+        volumes: where their files are; None once they are unmounted.
+        observed: the containers.
+        memory: takes the messages.
+        known: the status from before a restart of virtual-kubelet, which may be all that is left of them.
+    """
+    told = _told_messages(known)
     count = len(observed.containers)
     for name, instances in observed.containers.items():
         for instance in instances:
             if instance.phase is ContainerPhase.EXITED and instance.id not in memory.messages:
-                message = await _message(tools, volumes, name, instance)
+                message = told.get(instance.id)
+                if message is None:
+                    message = await _message(tools, volumes, name, instance)
+                else:  # the status says what the runtime has said as well
+                    message = message.removeprefix(instance.message).removeprefix(": ")
                 memory.messages[instance.id] = fit_message(message, count)
+
+
+def _told_messages(known: PodStatus) -> dict[str, str]:
+    """The messages in a status, by container ID."""
+    statuses = (*known.container_statuses, *known.init_container_statuses, *known.ephemeral_container_statuses)
+    ends = [ended for one in statuses for ended in (one.state.terminated, one.last_state.terminated) if ended]
+    return {ended.container_id.rpartition("://")[2]: ended.message for ended in ends if ended.container_id}
 
 
 async def _message(tools: Tools, volumes: PodVolumes | None, name: str, instance: RuntimeContainer) -> str:

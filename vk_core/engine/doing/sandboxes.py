@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from vk_core.api.pod import Pod
@@ -27,11 +28,14 @@ class PodGround:
     Args:
         tools: what everything is done with.
         pod: the pod.
+        changed: told when something that the pod refers to has changed, also while that keeps its volumes away.
     """
 
-    def __init__(self, tools: Tools, pod: Pod) -> None:
+    def __init__(self, tools: Tools, pod: Pod, *, changed: Callable[[], None]) -> None:
         self._tools = tools
+        self._changed = changed
         self._uid = pod.metadata.uid
+        self._mounting = asyncio.Lock()
         self.volumes: PodVolumes | None = None
         self.materials: PodMaterials = tools.materials.of(pod)
 
@@ -41,13 +45,23 @@ class PodGround:
         names = self.materials.network_files()
         return sandbox_config(pod, host=tools.host, names=names, owner=tools.owner, attempt=attempt)
 
+    @property
+    def is_mounting(self) -> bool:
+        """Whether volumes are being laid out or taken away."""
+        return self._mounting.locked()
+
     async def mount(self) -> PodVolumes:
         """Have the pod's volumes laid out; raises MaterialMissing while something of them is not there."""
-        if self.volumes is None:
-            volumes = await self._tools.volumes.open(self.materials)
-            volumes.follow(lambda: self._tools.wake(self._uid))
-            self.volumes = volumes
-        return self.volumes
+        async with self._mounting:
+            if self.volumes is None:
+                try:
+                    volumes = await self._tools.volumes.open(self.materials)
+                except ProviderError:
+                    self.materials.follow(self._changed)  # volumes that are there follow by themselves
+                    raise
+                volumes.follow(self._changed)
+                self.volumes = volumes
+            return self.volumes
 
     async def make(self, pod: Pod, wanted: MakeSandbox) -> None:
         """Make a sandbox in place of those that are no longer good; raises ProviderError."""
@@ -71,23 +85,26 @@ class PodGround:
         tools = self._tools
         for sandbox in observed.sandboxes:
             await tools.runtime.stop_sandbox(sandbox.id)
-            await tools.runtime.remove_sandbox(sandbox.id)
+        await self.unmount()
+        await tools.volumes.remove(self._uid)
         known = {sandbox.id for sandbox in observed.sandboxes}
         for instances in observed.containers.values():
             for instance in instances:
                 if instance.sandbox_id not in known:
                     await tools.runtime.remove_container(instance.id)
-        await self.unmount()
-        await tools.volumes.remove(self._uid)
+        # Last, as it is by its sandboxes that a pod is found again if this process ends meanwhile.
+        for sandbox in observed.sandboxes:
+            await tools.runtime.remove_sandbox(sandbox.id)
         folder = log_directory(tools.host.settings.log_root, pod)
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
         tools.puller.forget(self._uid)
 
     async def unmount(self) -> None:
         """Take the volumes away; the pod's containers have ended."""
-        volumes, self.volumes = self.volumes, None
-        if volumes is not None:
-            await volumes.tear_down()
+        async with self._mounting:
+            if self.volumes is not None:
+                await self.volumes.tear_down()
+                self.volumes = None
 
     async def close(self) -> None:
         """Leave everything as it is."""

@@ -8,7 +8,6 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from vk_core.api.meta import utc_now
 from vk_core.api.pod import Pod
 from vk_core.engine.configuration.container import container_config
 from vk_core.engine.configuration.errors import ConfigurationError
@@ -62,7 +61,7 @@ class ContainerStarter:
             try:
                 container_id = await self._start(pod, start, observed)
             except StartFailed as failed:
-                retry_at = utc_now() + dt.timedelta(seconds=failed.retry_seconds)
+                retry_at = self._tools.now() + dt.timedelta(seconds=failed.retry_seconds)
                 self._memory.note_failed(start, failed.reason, str(failed), retry_at)
             except BaseException:
                 self._memory.starting.discard(start.container.name)

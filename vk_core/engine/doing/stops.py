@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import datetime as dt
 from collections.abc import Callable
 
 from vk_core.api.container import Container
@@ -105,7 +104,7 @@ class ContainerStop:
         return next((one for one in everyone if one.name == self._stop.name), None)
 
     def _seconds_left(self) -> int:
-        return self._stop.seconds_left(dt.datetime.now(dt.UTC))
+        return self._stop.seconds_left(self._tools.now())
 
     async def _changed_within(self, seconds: float) -> None:
         self._changed.clear()

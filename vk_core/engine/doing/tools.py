@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from vk_core.api.meta import Time
 from vk_core.engine.configuration.host import Host
 from vk_core.engine.images.puller import ImagePuller
 from vk_core.engine.probing.prober import Prober
@@ -13,6 +15,11 @@ from vk_core.engine.runtime import ContainerRuntime
 from vk_core.host import HostVolumes
 from vk_core.provider.events import PodEvents
 from vk_core.provider.materials import Materials
+
+
+def utc_now_exactly() -> Time:
+    """The wall clock with fractions of a second, which deadlines need."""
+    return dt.datetime.now(dt.UTC)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,6 +39,7 @@ class Tools:
         host_ips: addresses of the node.
         wake: has a pod looked at soon, by its UID.
         log: where messages go.
+        now: the time.
     """
 
     runtime: ContainerRuntime
@@ -46,3 +54,4 @@ class Tools:
     host_ips: tuple[str, ...]
     wake: Callable[[str], None]
     log: logging.Logger
+    now: Callable[[], Time] = utc_now_exactly
