@@ -101,7 +101,7 @@ async def _fetch(request: HttpRequest, events: PodEvents, pod: Pod) -> None:
     except BodyError:
         return
     except FetchError as error:
-        if request.scheme != "https" or SPEAKS_PLAIN_HTTP not in str(error) or not await _speaks_plainly(request):
+        if SPEAKS_PLAIN_HTTP not in str(error) or not await _speaks_plainly(request):
             raise
         where = host_port(request.host, request.port)
         text = f"request to HTTPS lifecycle hook {where} got HTTP response, retry with HTTP succeeded"

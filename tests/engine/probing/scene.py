@@ -35,6 +35,7 @@ class Commands:
         failing: names of those that fail.
         broken: names of those that cannot be run.
         buggy: names of those that meet a bug.
+        says: what they write.
         slow: how long some take, by name.
         ended: names of those that were given up.
     """
@@ -44,6 +45,7 @@ class Commands:
         self.failing: set[str] = set()
         self.broken: set[str] = set()
         self.buggy: set[str] = set()
+        self.says = b"said"
         self.slow: dict[str, float] = {}
         self.ended: list[str] = []
 
@@ -60,7 +62,7 @@ class Commands:
             raise ZeroDivisionError
         if name in self.broken:
             raise Unavailable("the runtime is away")
-        return Finished(exit_code=name in self.failing, stdout=b"said", stderr=b"no")
+        return Finished(exit_code=name in self.failing, stdout=self.says, stderr=b"no")
 
     def times(self, name: str) -> list[float]:
         return [at for at, ran in self.ran if ran == name]

@@ -292,6 +292,17 @@ async def test_a_command_that_takes_too_long_has_failed() -> None:
 
 
 @virtual_time
+async def test_only_the_beginning_of_what_a_command_writes_is_told() -> None:
+    scene = Scene(liveness_probe=probe("alive", period_seconds=10))
+    scene.commands.failing.add("alive")
+    scene.commands.says = b"x" * 20_000
+    async with scene.running():
+        scene.follow()
+        await until(11)
+    assert scene.messages() == ["Liveness probe failed: " + "x" * 10_240]
+
+
+@virtual_time
 async def test_a_try_that_goes_wrong_itself_is_repeated_and_then_counts_for_nothing() -> None:
     scene = Scene(liveness_probe=probe("alive", period_seconds=10, failure_threshold=1))
     async with scene.running():
