@@ -33,11 +33,15 @@ class Screen:
     """Output, kept."""
 
     def __init__(self) -> None:
-        self.data = b""
+        self._shown = bytearray()
         self._grown = asyncio.Event()
 
+    @property
+    def data(self) -> bytes:
+        return bytes(self._shown)
+
     async def write(self, data: bytes) -> None:
-        self.data += data
+        self._shown += data
         self._grown.set()
 
     async def until(self, text: bytes) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
 import struct
 from collections.abc import AsyncIterator, Mapping
@@ -21,11 +22,14 @@ from vk_core.spdy.errors import ProtocolError
 from vk_core.spdy.headers import HeaderCompressor
 from vk_cri.streaming.stream import SpdyStream
 
-HELD_HIGH, HELD_LOW = 512 * 1024, 128 * 1024
+HELD_HIGH, HELD_LOW = 128 * 1024, 32 * 1024
 """Bytes that wait for readers: reading stops at the first number and goes on at the second."""
 
 CONNECT_SECONDS = 30.0
-_WRITE_HIGH = 256 * 1024
+_WRITE_HIGH = 64 * 1024
+_KERNEL_BYTES = 128 * 1024
+"""What the kernel may hold of a connection each way: else it is megabytes before the runtime is slowed down."""
+
 _LARGEST_HEAD = 64 * 1024
 _SWITCHING = 101
 _SYN_STREAM = struct.Struct("!IIIIH")
@@ -93,6 +97,8 @@ class SpdyClient(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Ask for the upgrade."""
         connection = self._transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
+        for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+            connection.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, option, _KERNEL_BYTES)
         connection.set_write_buffer_limits(high=_WRITE_HIGH)
         connection.write(self._request)
 

@@ -6,8 +6,11 @@ import asyncio
 from collections import deque
 from typing import Protocol
 
-MAX_DATA = 32 * 1024
-"""Bytes in a data frame that we send."""
+MAX_DATA = 16 * 1024
+"""Bytes in a data frame that we send: runtimes queue some fifty frames for a process that does not read."""
+
+LARGEST_PIECE = 64 * 1024
+"""Bytes that one `read` gives, unless a single frame has more."""
 
 
 class StreamOwner(Protocol):
@@ -56,9 +59,21 @@ class SpdyStream:
                 raise self._error
             self._arrival.clear()
             await self._arrival.wait()
-        piece = self._pieces.popleft()
+        piece = self._next()
         self._owner.taken(len(piece))
         return piece
+
+    def _next(self) -> bytes:
+        """What has come meanwhile, together, for every piece costs those behind us the same."""
+        pieces = self._pieces
+        first = pieces.popleft()
+        if not pieces or len(first) + len(pieces[0]) > LARGEST_PIECE:
+            return first
+        taken, size = [first], len(first)
+        while pieces and size + len(pieces[0]) <= LARGEST_PIECE:
+            taken.append(pieces.popleft())
+            size += len(taken[-1])
+        return b"".join(taken)
 
     async def read_all(self, most: int) -> bytes:
         """Everything up to the end, be it a break once something has come; what is beyond `most` bytes is thrown away.

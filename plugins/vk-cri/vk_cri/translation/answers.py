@@ -75,13 +75,14 @@ def listed_container(item: pb.Container) -> RuntimeContainer:
 def container(status: pb.ContainerStatus, sandbox_id: str) -> RuntimeContainer:
     """A container as it is when looked at closely."""
     has_ended = status.state == pb.CONTAINER_EXITED
+    finished_at = _moment_or_none(status.finished_at)
     return RuntimeContainer(
         id=status.id,
         sandbox_id=sandbox_id,
         phase=_PHASES.get(status.state, ContainerPhase.UNKNOWN),
         created_at=moment(status.created_at),
-        started_at=_moment_or_none(status.started_at),
-        finished_at=_moment_or_none(status.finished_at),
+        started_at=_started_at(_moment_or_none(status.started_at), finished_at),
+        finished_at=finished_at,
         exit_code=status.exit_code if has_ended else None,
         reason=status.reason,
         message=status.message,
@@ -134,6 +135,13 @@ def state(version: pb.VersionResponse, status: pb.StatusResponse) -> RuntimeStat
 
 def _sandbox_phase(phase: pb.PodSandboxState) -> SandboxPhase:
     return SandboxPhase.READY if phase == pb.SANDBOX_READY else SandboxPhase.NOT_READY
+
+
+def _started_at(started_at: dt.datetime | None, finished_at: dt.datetime | None) -> dt.datetime | None:
+    """When a container began: runtimes look at the clock when starting is done, and some have ended by then."""
+    if started_at is None or finished_at is None:
+        return started_at
+    return min(started_at, finished_at)
 
 
 def _moment_or_none(nanoseconds: int) -> dt.datetime | None:
