@@ -63,7 +63,7 @@ def refusal(error: RpcError, *, otherwise: type[ProviderError] = Conflict, in_fu
     Args:
         error: what has happened.
         otherwise: what it is if the code does not tell, as most runtimes answer Unknown to nearly everything.
-        in_full: with the code in front, as kubelet shows it for images and sandboxes.
+        in_full: with the code in front, as kubelet shows it for images, sandboxes and probes.
     """
     kind = Unavailable if error.is_early else _BY_CODE.get(error.code, otherwise)
     return kind(str(error) if in_full or not error.words else error.words)

@@ -188,7 +188,7 @@ class CriRuntime:
 
     async def run_command(self, container_id: str, command: Sequence[str], timeout_seconds: float) -> Finished:
         """Run a command to its end, without input."""
-        return await self._ask(run_command(self._api, container_id, command, timeout_seconds))
+        return await self._ask(run_command(self._api, container_id, command, timeout_seconds), in_full=True)
 
     async def usage(self) -> Sequence[ContainerUsage]:
         """What all containers use."""
