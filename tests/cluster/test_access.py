@@ -30,6 +30,7 @@ RULES: dict[str, dict[str, Any]] = {
     "see and remove pods": {"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "watch", "delete"]},
     "report pods": {"apiGroups": [""], "resources": ["pods/status"], "verbs": ["patch"]},
     "send events": {"apiGroups": [""], "resources": ["events"], "verbs": ["create", "patch"]},
+    "read what pods refer to": {"apiGroups": [""], "resources": ["configmaps", "secrets"], "verbs": ["list", "watch"]},
     "know the API server": {
         "apiGroups": [""],
         "resources": ["configmaps"],
