@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from vk_core.aio.keyedqueue import KeyedQueue
-from vk_core.api.meta import ObjectMeta
+from vk_core.api.meta import ObjectMeta, Time
 from vk_core.api.pod import Pod
 from vk_core.api.podkey import PodKey
 from vk_core.api.podstatus import (
@@ -26,7 +26,7 @@ from vk_core.engine.configuration.machine import read_machine
 from vk_core.engine.configuration.refusals import refusal
 from vk_core.engine.deciding.memory import ProbeResults
 from vk_core.engine.doing.keeper import PodKeeper
-from vk_core.engine.doing.tools import Tools
+from vk_core.engine.doing.tools import Tools, utc_now_exactly
 from vk_core.engine.images.puller import ImagePuller
 from vk_core.engine.observed import ObservedPod, by_pod, restart_count
 from vk_core.engine.probing.prober import Prober
@@ -71,6 +71,7 @@ class EngineContext:
         materials: what pods refer to.
         events: where to tell what happens.
         log: where messages go.
+        now: the time.
     """
 
     owner: str
@@ -78,6 +79,7 @@ class EngineContext:
     materials: Materials
     events: PodEvents
     log: logging.Logger
+    now: Callable[[], Time] = utc_now_exactly
 
 
 class PodEngine:
@@ -90,7 +92,7 @@ class PodEngine:
         self._notify: PodCallback = lambda _pod: None
         self._keepers: dict[str, PodKeeper] = {}
         self._volumes = HostVolumes(settings.volume_root, log=context.log)
-        self._prober = Prober(runtime, context.events, changed=self._probed)
+        self._prober = Prober(runtime, context.events, changed=self._probed, now=context.now)
         self._queue: KeyedQueue[str] = KeyedQueue("engine", self._look, workers=LOOKERS, show=self._name_of)
         self._watch = RuntimeWatch(runtime, self._wake, context.log)
         self._running: asyncio.Task[None] | None = None
@@ -131,6 +133,7 @@ class PodEngine:
             host_ips=(context.internal_ip,),
             wake=self._wake,
             log=context.log,
+            now=context.now,
         )
         self._running = asyncio.create_task(self._run(), name="pod-engine")
 

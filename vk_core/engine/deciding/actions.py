@@ -102,8 +102,12 @@ class Stop:
 
     def seconds_left(self, now: Time) -> int:
         """How long it may take from the moment on at which it is asked to end; 0 is at once."""
-        left = math.ceil((self.deadline - now).total_seconds())
+        left = math.ceil(self.seconds_of_grace(now))
         return left if left > 0 else self.extension_seconds
+
+    def seconds_of_grace(self, now: Time) -> float:
+        """What is left of the grace period, for the `preStop` hook and for waiting; negative when it is over."""
+        return (self.deadline - now).total_seconds()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

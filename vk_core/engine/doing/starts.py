@@ -23,6 +23,7 @@ from vk_core.engine.hooks import (
     HookFailed,
     run_hook,
 )
+from vk_core.engine.images.policy import ERR_IMAGE_PULL
 from vk_core.engine.images.puller import ImageUnavailable
 from vk_core.engine.observed import ObservedPod
 from vk_core.engine.specs import ContainerConfig, SandboxConfig
@@ -35,6 +36,9 @@ RUN_ERROR = "RunContainerError"
 
 RETRY_SECONDS = 10.0
 """Between two tries to start a container that cannot be started; sooner if something that it refers to changes."""
+
+SHOWN_SECONDS = 1.0
+"""How long a failed pull is shown before the back-off is."""
 
 
 class StartFailed(Exception):
@@ -97,7 +101,10 @@ class ContainerStarter:
         try:
             image = await tools.puller.ensure(pod, container, materials.registry_credentials, sandbox)
         except ImageUnavailable as error:
-            raise StartFailed(str(error), reason=error.reason, retry_seconds=error.retry_seconds) from error
+            # A pull that has failed is shown as such for a moment, and as one that backs off for the rest of the time.
+            longest = SHOWN_SECONDS if error.reason == ERR_IMAGE_PULL else error.retry_seconds
+            seconds = min(error.retry_seconds, longest)
+            raise StartFailed(str(error), reason=error.reason, retry_seconds=seconds) from error
         ips = observed.sandbox.ips if observed.sandbox is not None else ()
         try:
             volumes = await self._ground.mount()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from vk_core.api.container import Container
 from vk_core.api.pod import Pod
 from vk_core.engine.deciding.actions import Stop
 from vk_core.engine.doing.tools import Tools
-from vk_core.engine.hooks import HookFailed, run_hook
+from vk_core.engine.hooks import FAILED_PRE_STOP_HOOK, PRE_STOP_HOOK_FAILED, HookFailed, run_hook
 from vk_core.errors import NotFound
 
 
@@ -32,7 +32,6 @@ class ContainerStop:
         self._pod_ip = pod_ip
         self._stopped = stopped
         self._changed = asyncio.Event()
-        self._is_asked = False
 
     def hurry(self, stop: Stop) -> None:
         """Take what is decided now: it may be its turn, or there may be less time."""
@@ -46,30 +45,28 @@ class ContainerStop:
         self._tools.events.record(self._pod, "Killing", stop.message, container_name=stop.name)
         if stop.hook:
             await self._run_hook()
-        while not self._stop.its_turn and self._seconds_left() > 0:
-            await self._changed_within(self._seconds_left())
+        while not self._stop.its_turn and (seconds := self._stop.seconds_of_grace(self._tools.now())) > 0:
+            await self._changed_within(seconds)
         await self._end()
         self._stopped(self._stop)
 
     async def _end(self) -> None:
         """Ask the runtime to end it, and again whenever there is less time."""
-        ending: set[asyncio.Task[None]] = set()
-        try:
-            while True:
-                self._changed.clear()
-                seconds = self._seconds_left()
-                ending.add(asyncio.create_task(self._ask(seconds), name=f"stop {self._stop.container_id}"))
-                changed = asyncio.create_task(self._changed.wait())
-                done, _ = await asyncio.wait({*ending, changed}, return_when=asyncio.FIRST_COMPLETED)
-                changed.cancel()
-                finished = done - {changed}
-                if finished:
-                    for task in finished:
-                        task.result()
-                    return
-        finally:
-            for task in ending:
-                task.cancel()
+        asked: set[asyncio.Task[None]] = set()
+        while not any(task.done() for task in asked):
+            self._changed.clear()
+            task = asyncio.create_task(self._ask(self._seconds_left()), name=f"stop {self._stop.container_id}")
+            task.add_done_callback(lambda _: self._changed.set())
+            asked.add(task)
+            try:
+                await self._changed.wait()
+            except asyncio.CancelledError:
+                _cancel(asked)
+                raise
+        _cancel(asked)
+        for task in asked:
+            if task.done():
+                task.result()
 
     async def _ask(self, seconds: int) -> None:
         with contextlib.suppress(NotFound):
@@ -80,22 +77,34 @@ class ContainerStop:
         handler = container.lifecycle.pre_stop if container is not None and container.lifecycle is not None else None
         if container is None or handler is None:
             return
+        hook = asyncio.create_task(
+            run_hook(
+                handler,
+                runtime=self._tools.runtime,
+                events=self._tools.events,
+                container_id=self._stop.container_id,
+                pod=self._pod,
+                container=container,
+                pod_ip=self._pod_ip,
+                timeout_seconds=None,
+            ),
+            name=f"preStop of {self._stop.container_id}",
+        )
+        hook.add_done_callback(lambda _: self._changed.set())
         try:
-            async with asyncio.timeout(max(self._seconds_left(), 0)):
-                await run_hook(
-                    handler,
-                    runtime=self._tools.runtime,
-                    events=self._tools.events,
-                    container_id=self._stop.container_id,
-                    pod=self._pod,
-                    container=container,
-                    pod_ip=self._pod_ip,
-                    timeout_seconds=None,
-                )
-        except (HookFailed, TimeoutError) as error:
-            text = f"PreStopHook failed: {error}" if isinstance(error, HookFailed) else "PreStopHook failed"
+            # Until it is over or the grace period is, which may become shorter meanwhile.
+            while not hook.done() and (seconds := self._stop.seconds_of_grace(self._tools.now())) > 0:
+                await self._changed_within(seconds)
+        finally:
+            hook.cancel()
+        await asyncio.wait([hook])
+        try:
+            hook.result()
+        except asyncio.CancelledError:
+            return  # it has used up the grace period, about which kubelet tells nothing
+        except HookFailed:
             self._tools.events.record(
-                self._pod, "FailedPreStopHook", text, warning=True, container_name=self._stop.name
+                self._pod, FAILED_PRE_STOP_HOOK, PRE_STOP_HOOK_FAILED, warning=True, container_name=self._stop.name
             )
 
     def _container(self) -> Container | None:
@@ -107,7 +116,12 @@ class ContainerStop:
         return self._stop.seconds_left(self._tools.now())
 
     async def _changed_within(self, seconds: float) -> None:
-        self._changed.clear()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._changed.wait()
+        self._changed.clear()
+
+
+def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
