@@ -154,6 +154,17 @@ async def test_a_container_that_was_ready_before_a_restart_of_virtual_kubelet_re
 
 
 @virtual_time
+async def test_nothing_is_told_as_long_as_all_is_as_it_was_before_a_restart_of_virtual_kubelet() -> None:
+    scene = Scene(readiness_probe=probe("ready"))
+    async with scene.running():
+        await until(1000)
+        scene.follow(was=ProbeResults(startup=True, readiness=True))
+        await until(1030)
+    assert len(scene.commands.ran) > 1
+    assert scene.told == []
+
+
+@virtual_time
 async def test_after_a_restart_of_virtual_kubelet_probes_do_not_come_all_at_once() -> None:
     first_tries = set()
     for number in range(20):

@@ -50,7 +50,6 @@ class _Followed:
         self.container = container
         self.container_id = container_id
         self.started_at = started_at
-        self.results = was
         self.pod = Pod()
         self.pod_ip = ""
         self.passed_at: float | None = None
@@ -60,6 +59,7 @@ class _Followed:
             for kind, value in zip(_KINDS, was, strict=True)
             if (probe := probe_of(kind, container)) is not None
         }
+        self.results = self.found()
 
     @property
     def has_started(self) -> bool:
