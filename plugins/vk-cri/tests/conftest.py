@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import dataclasses
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -18,6 +20,8 @@ from vk_core.engine.specs import ContainerConfig, SandboxConfig
 from vk_cri.runtime import CriRuntime
 from vk_cri.settings import CriSettings
 
+CGROUPS = Path("/sys/fs/cgroup")
+CGROUP_PARENT = "/vk-cri-tests"
 BUSYBOX = "docker.io/library/busybox:latest"
 
 
@@ -59,7 +63,7 @@ class Pods:
             hostname="pod",
             log_directory=self.logs / f"test_pod_{uid}",
             labels={**names, identity.OWNER: "tests"},
-            cgroup_parent=f"/vk-cri-tests/{uid}",
+            cgroup_parent=f"{CGROUP_PARENT}/{uid}",
         )
         return dataclasses.replace(config, **changes)
 
@@ -92,6 +96,15 @@ class Pods:
         for sandbox_id in self.sandboxes:
             await self.runtime.stop_sandbox(sandbox_id)
             await self.runtime.remove_sandbox(sandbox_id)
+        await asyncio.to_thread(_remove_cgroups)
+
+
+def _remove_cgroups() -> None:
+    """Runtimes make the cgroups that pods are in, and leave them behind."""
+    for folder in (*CGROUPS.glob(f"*{CGROUP_PARENT}/*"), *CGROUPS.glob(f"{CGROUP_PARENT[1:]}/*")):
+        if folder.is_dir():
+            with contextlib.suppress(OSError):
+                folder.rmdir()
 
 
 @pytest.fixture
