@@ -6,10 +6,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from vk_core.api.container import Container
+from vk_core.api.expansion import expand
 from vk_core.api.pod import Pod
 from vk_core.api.volumes import Volume
 from vk_core.errors import Conflict, InvalidInput, MaterialMissing, NotFound, VirtualKubeletError
-from vk_core.materials.environment.expansion import expand
 from vk_core.materials.environment.resolution import env_files_of, resolve_environment
 from vk_core.materials.environment.services import needs_services
 from vk_core.materials.network.files import network_files, network_notices

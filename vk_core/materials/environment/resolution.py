@@ -17,8 +17,8 @@ from vk_core.api.container import (
     FileKeySelector,
     SecretKeySelector,
 )
+from vk_core.api.expansion import expand, references
 from vk_core.materials.environment.envfile import parse_env_file
-from vk_core.materials.environment.expansion import expand, references
 from vk_core.materials.environment.fields import AddressUnknown, field_value, quote
 from vk_core.materials.environment.resources import resource_value
 from vk_core.materials.objects import (

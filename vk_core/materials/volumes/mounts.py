@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from vk_core.api.container import Container, VolumeMount
+from vk_core.api.expansion import expand, references
 from vk_core.api.volumes import Volume
-from vk_core.materials.environment.expansion import expand, references
 from vk_core.materials.volumes.paths import clean_sub_path
 from vk_core.provider.materials import FILE_VOLUMES, Mount
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vk_core.materials.environment.expansion import expand, references
+from vk_core.api.expansion import expand, references
 
 VARIABLES = {"A": "1", "B": "$(A)", "EMPTY": "", "$(A": "odd", "": "nameless", "a.b-c": "dots"}
 
