@@ -193,11 +193,9 @@ class PodKeeper:
         if known is not None:
             known.hurry(stop)
             return
-        ips = observed.sandbox.ips if observed.sandbox is not None else ()
         self._tools.prober.forget(stop.container_id)
-        ending = ContainerStop(
-            self._tools, self.pod, stop, pod_ip=ips[0] if ips else "", stopped=self.memory.note_stopped
-        )
+        address = self._tools.address_of(self.pod, observed)
+        ending = ContainerStop(self._tools, self.pod, stop, pod_ip=address, stopped=self.memory.note_stopped)
         self._stops[stop.container_id] = ending
         self._operations.begin(f"stop {stop.container_id}", lambda: self._run_stop(stop.container_id, ending))
 
@@ -248,7 +246,6 @@ class PodKeeper:
     def _probe(self, observed: ObservedPod) -> None:
         """Have the probes of all containers that run and are not about to end followed."""
         spec = self.pod.spec
-        ips = observed.sandbox.ips if observed.sandbox is not None else ()
         reported = self.memory.reported or self.pod.status
         for container in (*spec.init_containers, *spec.containers):
             instance = observed.newest(container.name)
@@ -260,7 +257,7 @@ class PodKeeper:
                         self.pod,
                         container,
                         instance.id,
-                        pod_ip=ips[0] if ips else "",
+                        pod_ip=self._tools.address_of(self.pod, observed),
                         started_at=instance.started_at or instance.created_at,
                         was=_known_results(reported, container, f"{self.memory.runtime_name}://{instance.id}"),
                     )

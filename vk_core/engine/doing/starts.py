@@ -146,7 +146,6 @@ class ContainerStarter:
         lifecycle = start.container.lifecycle
         if lifecycle is None or lifecycle.post_start is None:
             return
-        ips = observed.sandbox.ips if observed.sandbox is not None else ()
         try:
             await run_hook(
                 lifecycle.post_start,
@@ -155,7 +154,7 @@ class ContainerStarter:
                 container_id=container_id,
                 pod=pod,
                 container=start.container,
-                pod_ip=ips[0] if ips else "",
+                pod_ip=self._tools.address_of(pod, observed),
                 timeout_seconds=None,
             )
         except HookFailed as error:

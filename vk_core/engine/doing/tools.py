@@ -8,8 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from vk_core.api.meta import Time
+from vk_core.api.pod import Pod
 from vk_core.engine.configuration.host import Host
 from vk_core.engine.images.puller import ImagePuller
+from vk_core.engine.observed import ObservedPod
 from vk_core.engine.probing.prober import Prober
 from vk_core.engine.runtime import ContainerRuntime
 from vk_core.host import HostVolumes
@@ -55,3 +57,9 @@ class Tools:
     wake: Callable[[str], None]
     log: logging.Logger
     now: Callable[[], Time] = utc_now_exactly
+
+    def address_of(self, pod: Pod, observed: ObservedPod) -> str:
+        """Where probes and hooks find a pod; in the host's network the node's address, empty while there is none."""
+        own = observed.sandbox.ips if observed.sandbox is not None else ()
+        addresses = self.host_ips if pod.spec.host_network else own
+        return addresses[0] if addresses else ""
