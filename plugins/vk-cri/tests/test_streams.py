@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts.containerd.containerd import Containerd
 from vk_core.errors import InvalidInput, NotFound, Unavailable
 from vk_core.provider import TerminalSize
 
@@ -164,3 +165,34 @@ async def test_a_port_is_reached_and_one_where_nothing_listens_is_not(pods: Pods
         await pods.runtime.port_forward(sandbox_id, 8079, Connection(Typing(stays_open=True)))
     with pytest.raises(NotFound):
         await pods.runtime.port_forward("0" * 64, 8080, Connection(Typing()))
+
+
+async def test_a_connection_that_breaks_is_told(containerd: Containerd, pods: Pods) -> None:
+    _, sandbox_id, container_id = await pods.run("sleep", "1000")
+    runtime = pods.runtime
+    out = Screen()
+    command = asyncio.create_task(
+        runtime.exec(container_id, ["sh", "-c", "echo up; sleep 1000"], connected(stdout=out))
+    )
+    await out.until(b"up")
+    attached = asyncio.create_task(
+        runtime.attach(container_id, connected(stdout=Screen()), tty=False, stdin_once=False)
+    )
+    await asyncio.sleep(0.2)
+    await asyncio.to_thread(containerd.process.kill)
+    try:
+        for task in (command, attached):
+            async with asyncio.timeout(PATIENCE):
+                with pytest.raises(Unavailable, match="broke"):
+                    await task
+        with pytest.raises(Unavailable, match="nobody listens"):
+            await runtime.port_forward(sandbox_id, 8080, Connection(Typing()))
+    finally:
+        await asyncio.to_thread(containerd.start_process)
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            try:
+                await runtime.snapshot()
+                break
+            except Unavailable:
+                await asyncio.sleep(0.1)

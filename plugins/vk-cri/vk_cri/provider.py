@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,10 +22,26 @@ class CriProvider(PodEngine):
         settings = context.settings
         self._cri = CriRuntime(settings)
         self._cri_settings = settings
+        self._maintaining: asyncio.Task[None] | None = None
         super().__init__(self._cri, engine_context(context), engine_settings(settings))
+
+    async def start(self) -> None:
+        """Get to know the runtime and the machine, and keep an eye on the sizes of logs (`Startable`)."""
+        await super().start()
+        self._maintaining = asyncio.create_task(self._cri.maintain(), name="cri-logs")
+
+    async def ping(self) -> None:
+        """Look whether the runtime is well (`Pingable`)."""
+        if self._maintaining is not None and self._maintaining.done():
+            self._maintaining.result()
+        await super().ping()
 
     async def close(self) -> None:
         """Let go of everything; pods go on (`Closable`)."""
+        if self._maintaining is not None:
+            self._maintaining.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._maintaining
         await super().close()
         await self._cri.close()
 
