@@ -66,6 +66,39 @@ async def test_restart_counts_do_not_fall_when_the_provider_begins_to_count_anew
         assert pod.status.container_statuses[0].restart_count == 5
 
 
+class CountingProvider(TellingProvider):
+    """Goes on from the restart counts in the status of pods."""
+
+    def counts_restarts(self) -> bool:
+        return True
+
+
+@virtual_time
+async def test_nothing_is_added_to_the_restart_counts_of_a_provider_that_goes_on_with_them() -> None:
+    cluster, provider = FakeCluster(), CountingProvider()
+
+    def restarts() -> int:
+        pod = cluster.pod("web")
+        assert pod is not None
+        return pod.status.container_statuses[0].restart_count
+
+    async with controlling(cluster, provider):
+        uid = cluster.add_pod(make_pod("web"))
+        await cluster.until(lambda: phase(cluster) == "Running")
+        provider.set(uid, status_of(running(restart_count=4), phase="Running"))
+        await cluster.until(lambda: restarts() == 4)
+    TinyProvider.set(provider, uid, status_of(running(restart_count=3), phase="Running"))
+    async with controlling(cluster, provider, resync_seconds=5):
+        await asyncio.sleep(1)
+        provider.set(uid, status_of(running(restart_count=5), phase="Running"))
+        await cluster.until(lambda: restarts() == 5)
+        provider.pods.clear()
+        await cluster.until(lambda: provider.created == ["web", "web"])
+        provider.set(uid, status_of(running(restart_count=6), phase="Running"))
+        await asyncio.sleep(10)
+        assert restarts() == 6
+
+
 @virtual_time
 async def test_nothing_is_started_before_the_provider_has_said_what_it_has() -> None:
     cluster, provider = FakeCluster(), TellingProvider()

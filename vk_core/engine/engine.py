@@ -203,6 +203,10 @@ class PodEngine:
         others = [pod_of(uid, pod, self._runtime_name) for uid, pod in found.items() if uid not in self._keepers]
         return [*(keeper.with_status() for keeper in self._keepers.values()), *others]
 
+    def counts_restarts(self) -> bool:
+        """They are on the containers, and in the status of pods of which the runtime has none (`CountsRestarts`)."""
+        return True
+
     def mountable_volumes(self) -> Collection[str]:
         """What can be laid out on this machine (`MountsVolumes`)."""
         return MOUNTABLE_KINDS

@@ -16,11 +16,13 @@ class PodBook:
     Attributes:
         usage: what the pods that the node has taken ask for.
         closed: told the UID of every pod that has come to its end or is forgotten.
+        provider_counts_restarts: whether the provider goes on with the restart counts of pods (`CountsRestarts`).
         tick: grows with every inventory; records are stamped with it to tell old knowledge from new.
     """
 
     def __init__(self) -> None:
         self.usage = Usage()
+        self.provider_counts_restarts = False
         self.tick = 0
         self.closed: Callable[[str], None] = lambda _uid: None
         self._records: dict[str, PodRecord] = {}
@@ -53,6 +55,8 @@ class PodBook:
         found = self._unclaimed.pop(uid, None)
         if found is not None:
             adopt(record, found)
+            if self.provider_counts_restarts:
+                record.restarts.clear()
         if record.present and not is_finished(pod.status):
             self.usage.add(pod)
         return record

@@ -30,7 +30,7 @@ from vk_core.pod.phase import is_finished
 from vk_core.pod.publisher import PodPublisher
 from vk_core.pod.status import NodeFacts
 from vk_core.pod.telling import PodTeller
-from vk_core.provider.capabilities import AdoptsPods, NotifiesPods
+from vk_core.provider.capabilities import AdoptsPods, CountsRestarts, NotifiesPods
 from vk_core.provider.protocol import Provider
 from vk_core.telemetry.metrics import QUEUES
 
@@ -85,6 +85,7 @@ class PodController:
         teller: PodTeller | None = None,
     ) -> None:
         self.book = PodBook()
+        self.book.provider_counts_restarts = isinstance(provider, CountsRestarts) and provider.counts_restarts()
         self.ready = asyncio.Event()
         self._provider = provider
         self._node = node

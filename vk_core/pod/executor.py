@@ -185,7 +185,8 @@ class PodExecutor:
 
     def _note_loss(self, record: PodRecord) -> None:
         """Remember how often containers had been started, so that the counts go on instead of beginning at zero."""
-        for status in record.known_status.container_statuses:
+        counts_itself = self._book.provider_counts_restarts
+        for status in () if counts_itself else record.known_status.container_statuses:
             record.restarts[status.name] = status.restart_count + 1
         record.actual = None
         message = "The provider no longer has this pod; it is created again"

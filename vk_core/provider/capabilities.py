@@ -231,3 +231,12 @@ class AdoptsPods(Protocol):
         Called once for each pod, before any other call that changes it. May raise what `update_pod` may.
         """
         ...
+
+
+@runtime_checkable
+class CountsRestarts(Protocol):
+    """Knows from the status of the pods that it is given how often their containers were started before."""
+
+    def counts_restarts(self) -> bool:
+        """Whether its restart counts go on from there; else core adds what they lack after a loss or a restart."""
+        ...
