@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import gzip
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -149,3 +150,46 @@ def test_an_entry_that_is_cut_off_at_the_end_is_shown(tmp_path: Path) -> None:
     path = tmp_path / "0.log"
     path.write_bytes(entry("whole") + entry("cut")[:-2])
     assert read_all(path, LogOptions()) == b"whole\ncu"
+
+
+def drained(reader: LogReader) -> bytes:
+    """All that there is now."""
+    pieces = []
+    while (piece := reader.read()) is not None:
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def test_a_reader_that_falls_behind_several_rotations_misses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vk_cri.logs.reader.SWITCH_SECONDS", 0.0)
+    path = tmp_path / "0.log"
+    (tmp_path / "0.log.20260101-000000").write_bytes(entry("before"))
+    path.write_bytes(entry("one"))
+    with closing(LogReader(path, LogOptions(tail_lines=1))) as reader:
+        assert drained(reader) == b"one\n"
+        with path.open("ab") as late:
+            path.rename(tmp_path / "0.log.20260102-000000")
+            (tmp_path / "0.log.20260103-000000.gz").write_bytes(gzip.compress(entry("two")))
+            path.write_bytes(entry("three"))
+            late.write(entry("late"))
+        assert drained(reader) == b"late\ntwo\nthree\n"
+        path.rename(tmp_path / "0.log.20260104-000000")
+        path.write_bytes(entry("four"))
+        assert drained(reader) == b"four\n"
+
+
+def test_a_file_that_was_put_aside_is_read_on_for_a_moment(tmp_path: Path) -> None:
+    path = tmp_path / "0.log"
+    path.write_bytes(entry("one"))
+    with closing(LogReader(path, LogOptions())) as reader:
+        assert drained(reader) == b"one\n"
+        with path.open("ab", buffering=0) as late:
+            path.rename(tmp_path / "0.log.20260102-000000")
+            path.write_bytes(entry("new"))
+            assert drained(reader) == b""
+            late.write(entry("late"))
+        assert drained(reader) == b"late\n"
+        reader.is_final = True
+        assert drained(reader) == b"new\n"
