@@ -110,6 +110,21 @@ async def test_a_pod_that_has_ended_is_not_brought_back_to_life_by_a_late_status
 
 
 @virtual_time
+async def test_a_pod_that_is_refused_with_a_reason_has_it_as_from_a_kubelet() -> None:
+    cluster, provider = FakeCluster(), TellingProvider()
+    provider.failures["create_pod"] = InvalidInput("forbidden sysctl: kernel.msgmax", reason="SysctlForbidden")
+    async with controlling(cluster, provider):
+        cluster.add_pod(make_pod("web"))
+        await cluster.until(lambda: phase(cluster) == "Failed")
+        pod = cluster.pod("web")
+        assert pod is not None
+        assert pod.status.reason == "SysctlForbidden"
+        assert pod.status.message == "Pod was rejected: forbidden sysctl: kernel.msgmax"
+        await asyncio.sleep(10)
+        assert events(cluster)["SysctlForbidden"] == 1
+
+
+@virtual_time
 async def test_a_pod_that_can_never_run_here_is_failed_and_not_tried_again() -> None:
     """B6: a pod was Failed in the cluster while a retry made it run in the provider."""
     cluster, provider = FakeCluster(), TellingProvider()

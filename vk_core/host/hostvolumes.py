@@ -83,6 +83,15 @@ class HostVolumes:
         if problems:
             raise Unavailable("; ".join(problems))
 
+    async def container_path(self, uid: str, container_name: str) -> Path:
+        """Where `PodVolumes.container_folder` is or was, also of a pod that another process has laid out.
+
+        Raises:
+            Unavailable: the folder of the node cannot be made.
+            InvalidInput: a name cannot be that of a folder.
+        """
+        return (await self._pod_folder(uid)).container_path(container_name)
+
     async def remove(self, uid: str) -> None:
         """Unmount and remove what there is of one pod, whoever laid it out; nothing of it may run any more.
 

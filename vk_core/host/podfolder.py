@@ -183,6 +183,10 @@ class PodFolder:
                 root.rename(fresh, name)
         return self.path / name
 
+    def container_path(self, container: str) -> Path:
+        """Where that folder is, if it is there; raises InvalidInput if the name cannot be that of a folder."""
+        return self.path / CONTAINERS / checked(container, "the container")
+
     def container_folder(self, container: str) -> Path:
         """A folder for what a provider keeps of a container; it goes with the pod.
 

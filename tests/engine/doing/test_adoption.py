@@ -137,3 +137,43 @@ async def test_containers_that_were_killed_meanwhile_are_started_again(tmp_path:
         status = await cri.until(pod, all_run)
         assert container(status).restart_count == 1
         assert container(status).last_state.terminated.exit_code == 9  # type: ignore[union-attr]
+
+
+@virtual_time
+async def test_restarts_are_counted_on_when_the_runtime_has_lost_everything(tmp_path: Path) -> None:
+    async with node(tmp_path) as cri:
+        cri.runtime.processes["main"] = Process(seconds=1, exit_code=1)
+        pod = make_pod()
+        await cri.create(pod)
+        await cri.until(pod, lambda status: container(status).restart_count == 2)
+        await cri.engine.close()
+        cri.runtime.sandboxes.clear()
+        cri.runtime.containers.clear()
+        cri.runtime.processes.clear()
+        await cri.restart()
+        await cri.create(cri.pods[pod.metadata.uid])
+        status = await cri.until(pod, all_run)
+        assert container(status).restart_count == 3
+
+
+@virtual_time
+async def test_what_a_container_said_at_its_end_is_known_after_any_restart(tmp_path: Path) -> None:
+    async with node(tmp_path) as cri:
+        pods = [make_pod(name, restart_policy="Never") for name in ("meanwhile", "before")]
+        for pod in pods:
+            await cri.run(pod)
+            (file,) = (tmp_path / "volumes").rglob(f"{pod.metadata.uid}/**/termination-log-0")
+            file.write_text("the end")
+        meanwhile, before = (cri.runtime.of(pod.metadata.uid)[0] for pod in pods)
+        cri.runtime.end(before.id, 1)
+        await cri.until(pods[1], lambda status: status.phase == "Failed")
+        await asyncio.sleep(10)
+        await cri.engine.close()
+        cri.runtime.end(meanwhile.id, 1)
+        for _ in range(2):
+            await cri.restart()
+            await asyncio.sleep(10)
+            for pod in pods:
+                ended = container(cri.pods[pod.metadata.uid].status).state.terminated
+                assert ended is not None
+                assert ended.message == "the end"

@@ -144,7 +144,7 @@ class PodKeeper:
             snapshot = await self._tools.runtime.pod_snapshot(self.uid)
             observed = by_pod(snapshot).get(self.uid) or ObservedPod(self.uid, (), {})
             self.memory.forget(observed)
-            await read_messages(self._tools, self._ground.volumes, observed, self.memory, self.pod.status)
+            await read_messages(self._tools, observed, self.memory, self.pod.status)
             if self._operations.ended == ended:
                 return observed
 

@@ -15,7 +15,6 @@ from vk_core.engine.doing.tools import Tools
 from vk_core.engine.observed import ObservedPod, restart_count
 from vk_core.engine.runtime import ContainerPhase, RuntimeContainer
 from vk_core.errors import ProviderError
-from vk_core.host import PodVolumes
 from vk_core.provider.streams import LogOptions
 from vk_core.provider.termination import LONGEST_MESSAGE, fit_message, termination_message
 
@@ -23,14 +22,11 @@ TAIL_LINES = 80
 TAIL_BYTES = 2048
 
 
-async def read_messages(
-    tools: Tools, volumes: PodVolumes | None, observed: ObservedPod, memory: PodMemory, known: PodStatus
-) -> None:
+async def read_messages(tools: Tools, observed: ObservedPod, memory: PodMemory, known: PodStatus) -> None:
     """Note the messages of all containers that have ended and were not looked at yet.
 
     Args:
         tools: what everything is done with.
-        volumes: where their files are; None once they are unmounted.
         observed: the containers.
         memory: takes the messages.
         known: the status from before a restart of virtual-kubelet, which may be all that is left of them.
@@ -42,7 +38,7 @@ async def read_messages(
             if instance.phase is ContainerPhase.EXITED and instance.id not in memory.messages:
                 message = told.get(instance.id)
                 if message is None:
-                    message = await _message(tools, volumes, name, instance)
+                    message = await _message(tools, observed.uid, name, instance)
                 else:  # the status says what the runtime has said as well
                     message = message.removeprefix(instance.message).removeprefix(": ")
                 memory.messages[instance.id] = fit_message(message, count)
@@ -55,13 +51,11 @@ def _told_messages(known: PodStatus) -> dict[str, str]:
     return {ended.container_id.rpartition("://")[2]: ended.message for ended in ends if ended.container_id}
 
 
-async def _message(tools: Tools, volumes: PodVolumes | None, name: str, instance: RuntimeContainer) -> str:
+async def _message(tools: Tools, uid: str, name: str, instance: RuntimeContainer) -> str:
     policy = instance.annotations.get(identity.TERMINATION_MESSAGE_POLICY, "")
     exit_code = instance.exit_code or 0
-    written: bytes | None = None
-    if volumes is not None:
-        folder = await volumes.container_folder(name)
-        written = await asyncio.to_thread(_end_of, termination_log(folder, restart_count(instance)))
+    folder = await tools.volumes.container_path(uid, name)
+    written = await asyncio.to_thread(_end_of, termination_log(folder, restart_count(instance)))
     tail = b""
     if not written and policy == "FallbackToLogsOnError" and exit_code:
         tail = await _log_tail(tools, instance)
