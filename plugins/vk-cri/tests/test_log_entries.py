@@ -103,15 +103,14 @@ def test_the_last_lines_are_those_that_unpacking_all_would_give(
     assert shown == b"".join(kept[max(len(kept) - lines, 0) :])
 
 
-@pytest.mark.parametrize("count", [1, 3, 5000], ids=str)
-def test_a_time_is_found_by_halves(count: int) -> None:
+@pytest.mark.parametrize(("count", "at_once"), [(1, 1), (3, 1), (5000, 1), (5000, 700)], ids=str)
+def test_a_time_is_found_by_halves(count: int, at_once: int) -> None:
     base = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
-    lines = [
-        f"{(base + dt.timedelta(seconds=n)).isoformat()} stdout F {n} {'x' * (n % 70)}\n".encode() for n in range(count)
-    ]
-    for wanted in {0, 1, count // 3, count - 1, count}:
-        start = places.since(Bytes(b"".join(lines)), base + dt.timedelta(seconds=wanted))
-        assert start == sum(map(len, lines[:wanted]))
+    times = [base + dt.timedelta(seconds=number // at_once) for number in range(count)]
+    lines = [f"{time.isoformat()} stdout F {'x' * (number % 70)}\n".encode() for number, time in enumerate(times)]
+    for wanted in {*times[:: count // 3 or 1], times[-1], times[-1] + dt.timedelta(seconds=1)}:
+        start = places.since(Bytes(b"".join(lines)), wanted)
+        assert start == sum(len(line) for line, time in zip(lines, times, strict=True) if time < wanted)
 
 
 def read_all(path: Path, options: LogOptions) -> bytes:
@@ -193,3 +192,11 @@ def test_a_file_that_was_put_aside_is_read_on_for_a_moment(tmp_path: Path) -> No
         assert drained(reader) == b"late\n"
         reader.is_final = True
         assert drained(reader) == b"new\n"
+
+
+def test_the_last_lines_are_those_of_what_is_new_enough(tmp_path: Path) -> None:
+    path = tmp_path / "0.log"
+    path.write_bytes(b"".join(entry(str(second), second=second) for second in range(10)))
+    since = dt.datetime(2026, 1, 2, 3, 4, 8, tzinfo=dt.UTC)
+    assert read_all(path, LogOptions(since=since, tail_lines=5)) == b"8\n9\n"
+    assert read_all(path, LogOptions(since=since, tail_lines=1)) == b"9\n"

@@ -87,7 +87,8 @@ def test_a_sandbox_says_everything() -> None:
     assert context.HasField("run_as_user")
     assert not context.HasField("run_as_group")
     assert (context.namespace_options.pid, context.namespace_options.network) == (pb.POD, pb.POD)
-    assert context.namespace_options.userns_options.uids[0].host_id == 65536
+    users = context.namespace_options.userns_options
+    assert [one.host_id for one in (*users.uids, *users.gids)] == [65536, 65536]
     assert (context.seccomp.profile_type, context.seccomp.localhost_ref) == (pb.SecurityProfile.Localhost, "/p.json")
 
 
