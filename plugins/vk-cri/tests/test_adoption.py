@@ -86,7 +86,7 @@ async def test_nothing_is_lost_or_started_twice_when_processes_are_killed(
 
         await provider.delete_pod(pod, 0)
         async with asyncio.timeout(30):
-            while await provider.get_pods():
+            while pod.metadata.uid in {found.metadata.uid for found in await provider.get_pods()}:
                 await asyncio.sleep(0.05)
         assert not list((tmp_path / "logs").iterdir())
         assert not list((tmp_path / "volumes" / "pods").iterdir())
