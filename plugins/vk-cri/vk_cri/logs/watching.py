@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import errno
 import os
@@ -31,11 +32,15 @@ class FolderWatch:
             raise
         self._changed = asyncio.Event()
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self._descriptor, self._drain)
+        self._loop.add_reader(self._descriptor, self._wake)
 
     def forget(self) -> None:
         """Only what changes from now on counts."""
-        self._changed.clear()
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._descriptor, _EVENTS_BYTES)
+        if self._changed.is_set():
+            self._changed.clear()
+            self._loop.add_reader(self._descriptor, self._wake)
 
     async def changed(self, seconds: float) -> bool:
         """Wait until something has changed since `forget`, or for some seconds; gives which of the two."""
@@ -51,11 +56,9 @@ class FolderWatch:
         self._loop.remove_reader(self._descriptor)
         os.close(self._descriptor)
 
-    def _drain(self) -> None:
-        try:
-            os.read(self._descriptor, _EVENTS_BYTES)
-        except BlockingIOError:
-            return
+    def _wake(self) -> None:
+        # One change is enough to know of: a busy writer must not wake us for every line.
+        self._loop.remove_reader(self._descriptor)
         self._changed.set()
 
 
