@@ -27,7 +27,7 @@ from vk_core.engine.runtime import (
     Snapshot,
 )
 from vk_core.engine.specs import ContainerConfig, ContainerResources, SandboxConfig
-from vk_core.errors import InvalidInput, NotFound, ProviderError
+from vk_core.errors import InvalidInput, NotFound, ProviderError, Unavailable
 from vk_core.provider import ContainerIO, LogOptions, LogStream, PortStream, RegistryCredential
 
 Result = TypeVar("Result")
@@ -64,6 +64,7 @@ class SimulatedRuntime:
         present: references of images that are here.
         registry: references that can be pulled.
         hangs: what never comes back, such as `pull busybox`, `sandbox web` or `stop main`.
+        is_away: whether it does not answer.
         sandbox_problem: why no sandbox can be made; empty if they can.
         processes: what containers do, by name; others run for ever.
         commands: what commands do, by their first word; others succeed.
@@ -76,6 +77,7 @@ class SimulatedRuntime:
         self.present: set[str] = {"busybox:1.37"}
         self.registry: set[str] = set()
         self.hangs: set[str] = set()
+        self.is_away = False
         self.sandbox_problem = ""
         self.processes: dict[str, Process] = {}
         self.commands: dict[str, Callable[[], Coroutine[Any, Any, Finished]]] = {}
@@ -116,8 +118,9 @@ class SimulatedRuntime:
         queue: asyncio.Queue[str] = asyncio.Queue()
         self._listeners.add(queue)
         try:
-            while True:
+            while not self.is_away:
                 yield await queue.get()
+            raise Unavailable("the runtime does not answer")
         finally:
             self._listeners.discard(queue)
 
@@ -146,6 +149,8 @@ class SimulatedRuntime:
         raise NotImplementedError
 
     async def image(self, reference: str) -> Image | None:
+        if self.is_away:
+            raise Unavailable("the runtime does not answer")
         return Image(id=f"id-of-{reference}", size_bytes=7) if reference in self.present else None
 
     async def pull(self, reference: str, credential: RegistryCredential | None, sandbox: SandboxConfig) -> str:
@@ -184,6 +189,9 @@ class SimulatedRuntime:
 
     async def _serve(self, work: Coroutine[Any, Any, Result]) -> Result:
         """Do what was asked for to its end, whoever still waits for it."""
+        if self.is_away:
+            work.close()
+            raise Unavailable("the runtime does not answer")
         task = asyncio.create_task(work)
         self._served.add(task)
         task.add_done_callback(self._forget)

@@ -94,7 +94,7 @@ class PodEngine:
         self._volumes = HostVolumes(settings.volume_root, log=context.log)
         self._prober = Prober(runtime, context.events, changed=self._probed, now=context.now)
         self._queue: KeyedQueue[str] = KeyedQueue("engine", self._look, workers=LOOKERS, show=self._name_of)
-        self._watch = RuntimeWatch(runtime, self._wake, context.log)
+        self._watch = RuntimeWatch(runtime, self._wake, self._wake_all, context.log)
         self._running: asyncio.Task[None] | None = None
         self._tools: Tools | None = None
 
@@ -275,6 +275,10 @@ class PodEngine:
     def _wake(self, uid: str) -> None:
         if uid in self._keepers:
             self._queue.add(uid, urgent=True)
+
+    def _wake_all(self) -> None:
+        for uid in self._keepers:
+            self._wake(uid)
 
     def _probed(self, uid: str, container_id: str, results: ProbeResults) -> None:
         keeper = self._keepers.get(uid)

@@ -28,12 +28,16 @@ class RuntimeWatch:
     Args:
         runtime: what to watch.
         changed: takes the UID of a pod of which something changed.
+        back: told when the runtime answers again after it has not.
         log: where trouble goes.
     """
 
-    def __init__(self, runtime: ContainerRuntime, changed: Callable[[str], None], log: logging.Logger) -> None:
+    def __init__(
+        self, runtime: ContainerRuntime, changed: Callable[[str], None], back: Callable[[], None], log: logging.Logger
+    ) -> None:
         self._runtime = runtime
         self._changed = changed
+        self._back = back
         self._log = log
         self._marks: Marks = {}
         self._has_events = False
@@ -77,6 +81,8 @@ class RuntimeWatch:
                 if failures == 1:
                     self._log.warning("the runtime does not say what it has: %s", error)
                 continue
+            if failures:
+                self._back()
             failures = 0
             before, self._marks = self._marks, marks_of(snapshot)
             for uid in before.keys() | self._marks.keys():

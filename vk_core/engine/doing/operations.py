@@ -7,6 +7,11 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from vk_core.errors import ProviderError
+
+PAUSE_SECONDS = 1.0
+LONG_PAUSE_SECONDS = 10.0
+
 
 class Operations:
     """Tasks by name.
@@ -41,7 +46,7 @@ class Operations:
         """Begin something unless it is under way; says whether it was begun."""
         if name in self._tasks:
             return False
-        task = asyncio.create_task(work(), name=f"{name} of {self._what}")
+        task = asyncio.create_task(self._attempt(name, work), name=f"{name} of {self._what}")
         self._tasks[name] = task
         task.add_done_callback(lambda ended: self._ended(name, ended))
         return True
@@ -60,11 +65,19 @@ class Operations:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    async def _attempt(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Do it; after a failure nobody has reckoned with, not again at once."""
+        try:
+            await work()
+        except ProviderError as error:
+            self._log.warning("%s of %s: %s", name, self._what, error)
+            await asyncio.sleep(PAUSE_SECONDS)
+        except Exception:  # a bug: the other pods, and what else this one needs, go on
+            self._log.exception("%s of %s failed", name, self._what)
+            await asyncio.sleep(LONG_PAUSE_SECONDS)
+
     def _ended(self, name: str, task: asyncio.Task[None]) -> None:
         self._tasks.pop(name, None)
         self.ended += 1
-        error = None if task.cancelled() else task.exception()
-        if error is not None:
-            self._log.error("%s of %s failed: %r", name, self._what, error, exc_info=error)
         if not self._is_closed:
             self._done()

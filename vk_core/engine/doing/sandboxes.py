@@ -14,7 +14,7 @@ from vk_core.engine.deciding.actions import MakeSandbox
 from vk_core.engine.doing.tools import Tools
 from vk_core.engine.observed import ObservedPod
 from vk_core.engine.specs import SandboxConfig
-from vk_core.errors import ProviderError
+from vk_core.errors import ProviderError, Unavailable
 from vk_core.host import PodVolumes
 from vk_core.provider.materials import PodMaterials
 
@@ -72,8 +72,8 @@ class PodGround:
             tools.events.record(pod, SANDBOX_CHANGED, "Pod sandbox changed, it will be killed and re-created.")
         for sandbox_id in wanted.replaces:
             await tools.runtime.stop_sandbox(sandbox_id)
-        await asyncio.to_thread(_make_folder, config.log_directory)
         try:
+            await asyncio.to_thread(_make_folder, config.log_directory)
             await tools.runtime.run_sandbox(config)
         except ProviderError as error:
             text = f"Failed to create pod sandbox: {error}"
@@ -113,4 +113,7 @@ class PodGround:
 
 
 def _make_folder(folder: Path) -> None:
-    folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+    try:
+        folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+    except OSError as error:
+        raise Unavailable(f"the folder of its logs cannot be made: {error}") from error

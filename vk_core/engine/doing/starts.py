@@ -10,7 +10,6 @@ from pathlib import Path
 
 from vk_core.api.pod import Pod
 from vk_core.engine.configuration.container import container_config
-from vk_core.engine.configuration.errors import ConfigurationError
 from vk_core.engine.configuration.mounts import ContainerFiles, arranged
 from vk_core.engine.deciding.actions import Start
 from vk_core.engine.deciding.memory import PodMemory
@@ -27,7 +26,7 @@ from vk_core.engine.images.policy import ERR_IMAGE_PULL
 from vk_core.engine.images.puller import ImageUnavailable
 from vk_core.engine.observed import ObservedPod
 from vk_core.engine.specs import ContainerConfig, SandboxConfig
-from vk_core.errors import MaterialMissing, ProviderError
+from vk_core.errors import ProviderError, Unavailable
 from vk_core.host import PodVolumes
 
 CONFIG_ERROR = "CreateContainerConfigError"
@@ -65,14 +64,19 @@ class ContainerStarter:
             try:
                 container_id = await self._start(pod, start, observed)
             except StartFailed as failed:
-                retry_at = self._tools.now() + dt.timedelta(seconds=failed.retry_seconds)
-                self._memory.note_failed(start, failed.reason, str(failed), retry_at)
+                self._note(start, failed)
+            except ProviderError as error:
+                self._note(start, self._failed(pod, start, str(error), CREATE_ERROR))
             except BaseException:
                 self._memory.starting.discard(start.container.name)
                 raise
             else:
                 self._memory.note_started(start, container_id)
             self._tools.wake(pod.metadata.uid)
+
+    def _note(self, start: Start, failed: StartFailed) -> None:
+        retry_at = self._tools.now() + dt.timedelta(seconds=failed.retry_seconds)
+        self._memory.note_failed(start, failed.reason, str(failed), retry_at)
 
     async def _start(self, pod: Pod, start: Start, observed: ObservedPod) -> str:
         tools, container = self._tools, start.container
@@ -127,13 +131,16 @@ class ContainerStarter:
                 files=await self._files(pod, start, volumes, ips),
                 target_id=self._target(container, observed),
             )
-        except (MaterialMissing, ConfigurationError) as error:
+        except ProviderError as error:
             raise self._failed(pod, start, str(error), CONFIG_ERROR) from error
 
     async def _files(self, pod: Pod, start: Start, volumes: PodVolumes, ips: Sequence[str]) -> ContainerFiles:
         made = await volumes.network_files(ips)
         folder = await volumes.container_folder(start.container.name)
-        log = await asyncio.to_thread(_make_file, termination_log(folder, start.attempt))
+        try:
+            log = await asyncio.to_thread(_make_file, termination_log(folder, start.attempt))
+        except OSError as error:
+            raise Unavailable(f"the file for the termination message cannot be made: {error}") from error
         # The runtime writes /etc/resolv.conf itself, from what the sandbox's configuration says.
         return ContainerFiles(hosts=made.hosts, termination_log=log)
 
