@@ -20,6 +20,9 @@ class _Nothing:
     async def environment(self, _name: str) -> Environment:
         return Environment({})
 
+    def mounts(self, _name: str, _environment: Environment) -> tuple[()]:
+        return ()
+
 
 def create(context: ProviderContext[MockSettings]) -> MockProvider:
     """The mock, which is told that pods refer to nothing."""
