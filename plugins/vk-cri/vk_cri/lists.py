@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any, TypeVar
 
 import grpc
@@ -16,6 +16,7 @@ from vk_cri.failures import RpcError
 from vk_cri.runtimeapi import RuntimeApi
 from vk_cri.translation import answers
 
+Item = TypeVar("Item")
 Found = TypeVar("Found", Sandbox, RuntimeContainer)
 
 
@@ -40,8 +41,8 @@ class Lists:
             self._sandboxes(labels), self._containers(pb.ContainerFilter(label_selector=labels))
         )
         close_sandboxes, close_containers = await asyncio.gather(
-            _all(self._sandbox(item) for item in sandboxes if identity.OWNER in item.labels),
-            _all(self._container(item) for item in containers if identity.OWNER in item.labels),
+            _all(self._sandbox, [item for item in sandboxes if identity.OWNER in item.labels]),
+            _all(self._container, [item for item in containers if identity.OWNER in item.labels]),
         )
         return Snapshot(
             sandboxes=tuple(sandbox for sandbox in close_sandboxes if sandbox is not None),
@@ -101,13 +102,14 @@ class Lists:
         return (await self._api.runtime(methods.LIST_CONTAINERS, request)).containers
 
 
-async def _all(questions: Iterable[Coroutine[Any, Any, Found]]) -> Sequence[Found | None]:
-    return await asyncio.gather(*(_if_there(question) for question in questions))
+async def _all(look: Callable[[Item], Coroutine[Any, Any, Found]], items: Iterable[Item]) -> Sequence[Found | None]:
+    return await asyncio.gather(*(_if_there(look, item) for item in items))
 
 
-async def _if_there(question: Coroutine[Any, Any, Found]) -> Found | None:
+async def _if_there(look: Callable[[Item], Coroutine[Any, Any, Found]], item: Item) -> Found | None:
+    # Called here: a coroutine that was made before would never run if this is cancelled before it begins.
     try:
-        return await question
+        return await look(item)
     except RpcError as error:
         if error.code is grpc.StatusCode.NOT_FOUND:
             return None

@@ -65,11 +65,7 @@ class CriRuntime:
 
     async def state(self) -> RuntimeState:
         """How it is."""
-        version, status = await asyncio.gather(
-            self._ask(self._api.runtime(methods.VERSION, pb.VersionRequest())),
-            self._ask(self._api.runtime(methods.STATUS, pb.StatusRequest())),
-        )
-        return answers.state(version, status)
+        return await self._ask(self._state())
 
     async def cgroup_driver(self) -> str | None:
         """How cgroups are written, `cgroupfs` or `systemd`; None if the runtime does not say (containerd before 2)."""
@@ -230,6 +226,13 @@ class CriRuntime:
 
         has_ended = container.phase is ContainerPhase.EXITED
         return await open_log(Path(path), options, is_running, has_ended=has_ended)
+
+    async def _state(self) -> RuntimeState:
+        version, status = await asyncio.gather(
+            self._api.runtime(methods.VERSION, pb.VersionRequest()),
+            self._api.runtime(methods.STATUS, pb.StatusRequest()),
+        )
+        return answers.state(version, status)
 
     async def _was_started(self, container_id: str) -> bool:
         try:
