@@ -253,7 +253,7 @@ def test_what_stays_forbidden_is_unreadable_with_one_line_in_the_log_until_it_is
     caplog.set_level(logging.INFO)
     run_in_virtual_time(_stays_forbidden())
     assert [record.levelname for record in caplog.records] == ["WARNING"] * 2, "one line each time, and only one"
-    assert "cannot follow secret default/password" in caplog.text
+    assert caplog.text.count("cannot follow secret default/") == 2, "whichever was refused first"
 
 
 async def _stays_forbidden() -> None:
