@@ -13,3 +13,9 @@ def lacking(reason: str) -> NoReturn:
     if os.environ.get("CI"):
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+def need_root() -> None:
+    """End a test that only root can run."""
+    if os.geteuid() != 0:
+        lacking("only root can do this")

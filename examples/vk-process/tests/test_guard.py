@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.components import lacking
 from vk_core.errors import Unavailable
 from vk_core.host import Privileges
 from vk_process import guard
@@ -57,8 +58,9 @@ async def test_processes_and_logs_are_gone_when_virtual_kubelet_was_killed(tmp_p
             await asyncio.sleep(0.01)
 
 
-@pytest.mark.skipif(not Privileges.of_process().mounts, reason="only root with CAP_SYS_ADMIN has volumes mounted")
 def test_what_is_mounted_in_the_folder_is_not_removed_with_it(tmp_path: Path) -> None:
+    if not Privileges.of_process().mounts:
+        lacking("only root with CAP_SYS_ADMIN has volumes mounted")
     elsewhere, volume = tmp_path / "elsewhere", tmp_path / "a folder" / "volume"
     for folder in (elsewhere, volume):
         folder.mkdir(parents=True)

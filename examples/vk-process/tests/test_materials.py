@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.components import need_root
 from vk_core.api.container import (
     ConfigMapEnvSource,
     ConfigMapKeySelector,
@@ -140,8 +140,8 @@ async def test_containers_share_the_volumes_of_their_pod(machine: Machine) -> No
     assert await shows(machine, pod, "cat data/file; ls", container="other") == "hello\ndata\ndev\netc\n"
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="groups can only be given by root")
 async def test_a_part_of_a_volume_belongs_to_the_group_that_the_pod_asks_for(machine: Machine) -> None:
+    need_root()
     pod = await mounted(machine, security_context=PodSecurityContext(fs_group=4711))
     assert await shows(machine, pod, "stat -Lc %g etc/app/color etc/one/color") == "4711\n4711\n"
 

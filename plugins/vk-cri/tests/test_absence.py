@@ -13,6 +13,7 @@ import grpc
 import grpc.aio
 import pytest
 
+from tests.support.components import need_root
 from vk_core.engine import identity
 from vk_core.errors import InvalidInput, Unavailable
 from vk_cri.api import runtime_pb2 as pb
@@ -52,9 +53,9 @@ async def test_a_socket_where_nobody_listens_is_named(tmp_path: Path) -> None:
     assert f"nobody listens on {path}" in await problem_of(path)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 def test_a_socket_that_is_forbidden_is_named(tmp_path: Path) -> None:
     """In a process of its own, for the user is changed."""
+    need_root()
     path = tmp_path / "x.sock"
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(path))

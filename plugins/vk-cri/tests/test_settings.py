@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from vk_cri.settings import CriSettings, ImageGarbage, Pulls, problems
+from vk_cri.settings import CriSettings, Pulls, problems
 
 
 def test_nothing_is_wrong_without_a_file() -> None:
@@ -29,9 +29,6 @@ def test_nothing_is_wrong_without_a_file() -> None:
         pytest.param(CriSettings(volume_root="/a/../b"), "volume_root: expected an absolute path", id="dots"),
         pytest.param(CriSettings(log_root="/"), "log_root: expected an absolute path", id="root"),
         pytest.param(CriSettings(cgroup_parent="vk"), "cgroup_parent: expected an absolute path", id="cgroup"),
-        pytest.param(
-            CriSettings(image_garbage=ImageGarbage(low_threshold=90)), "image_garbage.low_threshold:", id="order"
-        ),
         pytest.param(
             CriSettings(pulls=Pulls(time_out=dt.timedelta())), "pulls.time_out: expected more than 0s", id="span"
         ),

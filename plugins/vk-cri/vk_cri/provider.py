@@ -73,7 +73,7 @@ def engine_settings(settings: CriSettings) -> EngineSettings:
     pods = PodSettings(
         log_root=Path(settings.log_root),
         cgroup_parent=settings.cgroup_parent,
-        cgroup_driver=settings.cgroup_driver or "cgroupfs",
+        cgroup_driver=settings.cgroup_driver,
     )
     return EngineSettings(
         pods=pods,

@@ -67,14 +67,6 @@ class CriRuntime:
         """How it is."""
         return await self._ask(self._state())
 
-    async def cgroup_driver(self) -> str | None:
-        """How cgroups are written, `cgroupfs` or `systemd`; None if the runtime does not say (containerd before 2)."""
-        try:
-            answer = await self._api.runtime(methods.RUNTIME_CONFIG, pb.RuntimeConfigRequest())
-        except RpcError:
-            return None
-        return "systemd" if answer.linux.cgroup_driver == pb.SYSTEMD else "cgroupfs"
-
     async def snapshot(self) -> Snapshot:
         """All sandboxes and containers that carry the engine's labels, whatever their state."""
         return await self._ask(self._lists.everything())

@@ -11,7 +11,6 @@ import msgspec
 from vk_core.provider import Duration, Quantity
 from vk_cri import endpoint
 
-Percent = Annotated[int, msgspec.Meta(ge=0, le=100)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
 
 _CONTAINERD = "unix:///run/containerd/containerd.sock"
@@ -43,34 +42,6 @@ class Logs(msgspec.Struct, frozen=True, kw_only=True):
     interval: Duration = dt.timedelta(seconds=10)
 
 
-class ImageGarbage(msgspec.Struct, frozen=True, kw_only=True):
-    """When images that nothing uses are removed.
-
-    Attributes:
-        high_threshold: percent of the disk in use from which on images are removed.
-        low_threshold: percent of the disk down to which they are.
-        minimum_age: how long an image is kept at least after it was fetched.
-        maximum_age: how long an unused image is kept at most; 0 is for ever.
-    """
-
-    high_threshold: Percent = 85
-    low_threshold: Percent = 80
-    minimum_age: Duration = dt.timedelta(minutes=2)
-    maximum_age: Duration = dt.timedelta()
-
-
-class ContainerGarbage(msgspec.Struct, frozen=True, kw_only=True):
-    """When ended containers are removed, with their logs.
-
-    Attributes:
-        minimum_age: how long they are kept at least.
-        max_per_container: how many former instances of each container are kept, for `kubectl logs --previous`.
-    """
-
-    minimum_age: Duration = dt.timedelta()
-    max_per_container: Annotated[int, msgspec.Meta(ge=0)] = 1
-
-
 class CriSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Settings of the provider for container runtimes.
 
@@ -81,12 +52,9 @@ class CriSettings(msgspec.Struct, frozen=True, kw_only=True):
         log_root: the folder of the containers' logs, in one folder for each pod.
         volume_root: the folder of the pods' volumes.
         cgroup_parent: the cgroup that all pods are in.
-        cgroup_driver: how cgroups are written: `cgroupfs` or `systemd`; without, as the runtime says.
-        pause_image: the image of sandboxes, which is never removed; which one it is, is up to the runtime.
+        cgroup_driver: how cgroups are written; the runtime has to be set up in the same way.
         pulls: how images are fetched.
         logs: how long logs may get.
-        image_garbage: when images are removed.
-        container_garbage: when ended containers are removed.
     """
 
     runtime_endpoint: str = _CONTAINERD
@@ -95,12 +63,9 @@ class CriSettings(msgspec.Struct, frozen=True, kw_only=True):
     log_root: str = "/var/log/vk-cri"
     volume_root: str = "/run/vk-cri/volumes"
     cgroup_parent: str = "/vk-cri"
-    cgroup_driver: Literal["cgroupfs", "systemd"] | None = None
-    pause_image: str = "registry.k8s.io/pause:3.10"
+    cgroup_driver: Literal["cgroupfs", "systemd"] = "cgroupfs"
     pulls: Pulls = Pulls()
     logs: Logs = Logs()
-    image_garbage: ImageGarbage = ImageGarbage()
-    container_garbage: ContainerGarbage = ContainerGarbage()
 
 
 def problems(settings: CriSettings) -> list[str]:
@@ -114,9 +79,6 @@ def problems(settings: CriSettings) -> list[str]:
     found += [f"{key}: expected an absolute path, got {path!r}" for key, path in paths.items() if not _is_plain(path)]
     if not _is_plain(settings.cgroup_parent) and settings.cgroup_driver != "systemd":
         found.append(f"cgroup_parent: expected an absolute path such as /vk-cri, got {settings.cgroup_parent!r}")
-    garbage = settings.image_garbage
-    if garbage.low_threshold >= garbage.high_threshold:
-        found.append("image_garbage.low_threshold: expected less than high_threshold")
     spans = {"request_time_out": settings.request_time_out, "pulls.time_out": settings.pulls.time_out}
     spans["logs.interval"] = settings.logs.interval
     found += [f"{key}: expected more than 0s" for key, span in spans.items() if not span]
